@@ -1,0 +1,1 @@
+//! The node: wiring and nothing else.
