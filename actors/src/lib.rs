@@ -1,1 +1,6 @@
-//! (being built)
+//! Every actor of a node, and their supervision.
+
+pub mod backoff;
+pub mod observe;
+pub mod offer;
+pub mod supervise;

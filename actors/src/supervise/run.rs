@@ -1,0 +1,246 @@
+//! The task of one actor: life after life, as its policy says.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix::dev::channel::AddressReceiver;
+use tokio::time::Instant;
+
+use super::cell::{Cell, Slot};
+use super::incarnation::{End, Incarnation, guarded};
+use super::signals::{KILL, RESTART, STOP};
+use super::tree::Tree;
+use super::{RestartPolicy, Supervise};
+use crate::backoff::Backoff;
+use crate::observe::{Failure, State};
+
+/// Makes the values of an actor.
+pub(crate) trait Build<A: Supervise> {
+    /// A value; `None` when there can be no further one.
+    fn build(&mut self, own: &Slot<A>) -> Option<A>;
+    /// Whether another call can succeed.
+    fn can_rebuild(&self) -> bool;
+}
+
+/// A factory that works any number of times.
+pub(crate) struct Again<F>(pub(crate) F);
+
+impl<A: Supervise, F: FnMut(&Slot<A>) -> A> Build<A> for Again<F> {
+    fn build(&mut self, own: &Slot<A>) -> Option<A> {
+        Some((self.0)(own))
+    }
+
+    fn can_rebuild(&self) -> bool {
+        true
+    }
+}
+
+/// A factory for one life.
+pub(crate) struct Once<F>(pub(crate) Option<F>);
+
+impl<A: Supervise, F: FnOnce(&Slot<A>) -> A> Build<A> for Once<F> {
+    fn build(&mut self, own: &Slot<A>) -> Option<A> {
+        self.0.take().map(|factory| factory(own))
+    }
+
+    fn can_rebuild(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Takes the actor out of the tree when its task ends, however that comes.
+struct Membership<A: Supervise> {
+    tree: Tree,
+    cell: Arc<Cell<A>>,
+}
+
+impl<A: Supervise> Drop for Membership<A> {
+    fn drop(&mut self) {
+        self.cell.close_mailbox();
+        self.cell.entry.set_state(State::Stopped);
+        self.cell.entry.dismiss_inspectors();
+        self.tree.remove(&self.cell.entry);
+    }
+}
+
+/// What the task does after a life.
+enum Next {
+    Rebuild,
+    End,
+}
+
+/// Runs the actor until it ends for good.
+pub(crate) async fn run<A: Supervise>(
+    tree: Tree,
+    cell: Arc<Cell<A>>,
+    mailbox: AddressReceiver<A>,
+    mut factory: impl Build<A>,
+) {
+    let member = Membership { tree, cell };
+    let mut history = History::new(A::restart_policy());
+    let mut mailbox = Some(mailbox);
+    loop {
+        let end = live(&member, mailbox.take(), &mut factory).await;
+        member.cell.entry.dismiss_inspectors();
+        let next = match end {
+            End::Stopped => Next::End,
+            End::Restart if factory.can_rebuild() => {
+                history = History::new(A::restart_policy());
+                Next::Rebuild
+            }
+            End::Restart => Next::End,
+            End::Panicked(failure) => {
+                after_panic(&member, failure, &mut history, factory.can_rebuild()).await
+            }
+        };
+        if matches!(next, Next::End) {
+            return;
+        }
+        member.cell.entry.begin(true);
+        member.tree.count_restart(A::KIND);
+    }
+}
+
+/// One life, from the factory to the end.
+async fn live<A: Supervise>(
+    member: &Membership<A>,
+    mailbox: Option<AddressReceiver<A>>,
+    factory: &mut impl Build<A>,
+) -> End {
+    let own = Slot(Arc::clone(&member.cell));
+    match guarded(|| factory.build(&own)) {
+        Ok(Some(actor)) => {
+            let mailbox = mailbox.unwrap_or_else(|| member.cell.open_mailbox());
+            let life = Incarnation::new(own.0, mailbox, actor);
+            member.tree.announce();
+            life.await
+        }
+        Ok(None) => End::Stopped,
+        Err(failure) => {
+            member.cell.close_mailbox();
+            End::Panicked(failure)
+        }
+    }
+}
+
+async fn after_panic<A: Supervise>(
+    member: &Membership<A>,
+    failure: Failure,
+    history: &mut History,
+    can_rebuild: bool,
+) -> Next {
+    let entry = &member.cell.entry;
+    let verdict = if can_rebuild {
+        history.judge(Instant::now())
+    } else {
+        Verdict::End
+    };
+    tracing::error!(path = %entry.path, kind = entry.kind, panic = failure.message, next = %verdict, "actor panicked");
+    entry.fail(failure.clone());
+    member.tree.count_panic(A::KIND);
+    match verdict {
+        Verdict::End => Next::End,
+        Verdict::Retry(wait) => {
+            entry.set_state(State::BackingOff);
+            member.tree.announce();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => Next::Rebuild,
+                next = told(member) => next,
+            }
+        }
+        Verdict::GiveUp => {
+            entry.set_state(State::Failed);
+            member.tree.give_up(entry, &failure);
+            let next = told(member).await;
+            *history = History::new(A::restart_policy());
+            next
+        }
+    }
+}
+
+/// Waits until the tree says to restart or to stop.
+async fn told<A: Supervise>(member: &Membership<A>) -> Next {
+    let signals = &member.cell.entry.signals;
+    poll_fn(|task| {
+        signals.register(task.waker());
+        match signals.take(STOP | KILL | RESTART) {
+            0 => Poll::Pending,
+            RESTART => Poll::Ready(Next::Rebuild),
+            _ => Poll::Ready(Next::End),
+        }
+    })
+    .await
+}
+
+/// What a failure leads to.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    End,
+    Retry(Duration),
+    GiveUp,
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::End => f.write_str("it ends"),
+            Self::Retry(wait) => write!(f, "a fresh one after {wait:.0?}"),
+            Self::GiveUp => f.write_str("given up"),
+        }
+    }
+}
+
+/// The failures that still count.
+struct History {
+    policy: RestartPolicy,
+    /// Made at the first failure: most actors never need it.
+    trouble: Option<Box<Trouble>>,
+}
+
+struct Trouble {
+    backoff: Backoff,
+    failures: VecDeque<Instant>,
+}
+
+impl History {
+    fn new(policy: RestartPolicy) -> Self {
+        Self {
+            policy,
+            trouble: None,
+        }
+    }
+
+    fn judge(&mut self, now: Instant) -> Verdict {
+        let RestartPolicy::Backoff {
+            min,
+            max,
+            give_up_after,
+            within,
+        } = self.policy
+        else {
+            return Verdict::End;
+        };
+        let trouble = self.trouble.get_or_insert_with(|| {
+            Box::new(Trouble {
+                backoff: Backoff::new(min, max),
+                failures: VecDeque::new(),
+            })
+        });
+        trouble
+            .failures
+            .retain(|&failure| now.duration_since(failure) < within);
+        if trouble.failures.is_empty() {
+            trouble.backoff.reset();
+        }
+        trouble.failures.push_back(now);
+        if give_up_after == 0 {
+            trouble.failures.truncate(1);
+        } else if trouble.failures.len() >= usize::try_from(give_up_after).unwrap_or(usize::MAX) {
+            return Verdict::GiveUp;
+        }
+        Verdict::Retry(trouble.backoff.next_delay())
+    }
+}
