@@ -1,1 +1,23 @@
-//! (being built)
+//! Black-box tests: a node in a process of its own, spoken to over sockets.
+//!
+//! [`TestNode::start`] runs the node with a temporary data directory on ports that the system chooses; [`TestClient`] is
+//! a raw XMPP client that can also misbehave. Nothing here sleeps: every wait is for an event and ends at [`DEADLINE`].
+//! The tests are in `tests/`, by feature; scripts for other people's clients are in `clients/`.
+
+mod certificates;
+mod client;
+mod login;
+mod node;
+mod pattern;
+mod scram;
+mod transport;
+mod xml;
+
+pub use certificates::Certificates;
+pub use client::{DEADLINE, Event, TestClient};
+pub use login::{SASL, SaslReply, mechanisms};
+pub use node::{HOST, TestNode, password_of};
+pub use pattern::Pattern;
+pub use scram::{Challenge, Hash, Scram};
+pub use transport::{TlsFacts, TlsOptions};
+pub use xml::{Item, Reader, Xml, escape};

@@ -1,0 +1,373 @@
+//! A node in a process of its own, with a temporary data directory.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixDatagram;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::certificates::Certificates;
+use crate::client::{DEADLINE, TestClient};
+use crate::scram::{Hash, Scram};
+use crate::transport::TlsOptions;
+
+/// The host that every node serves, whatever else its configuration adds.
+pub const HOST: &str = "localhost";
+
+/// Every node listens here with STARTTLS; `listener.c2s_tls` beside it speaks TLS from the first byte.
+const STARTTLS_LISTENER: &str = "c2s";
+const DIRECT_LISTENER: &str = "c2s_tls";
+
+/// A running node; it dies with the value.
+pub struct TestNode {
+    directory: TempDir,
+    child: Child,
+    listeners: BTreeMap<String, SocketAddr>,
+    /// What its clients trust.
+    pub certificates: Certificates,
+}
+
+/// The password that [`TestNode::add_user`] gives to this user.
+pub fn password_of(user: &str) -> String {
+    format!("pencil of {user}")
+}
+
+impl TestNode {
+    /// Starts a node. `toml` is laid over the base configuration: two listeners, the host `localhost`, test certificates.
+    pub async fn start(toml: &str) -> TestNode {
+        let directory = tempfile::Builder::new()
+            .prefix("portcullis")
+            .tempdir()
+            .unwrap();
+        let mut config = base_config(directory.path());
+        merge(
+            &mut config,
+            toml.parse()
+                .unwrap_or_else(|e| panic!("configuration: {e}\n{toml}")),
+        );
+        let hosts = config["host"]
+            .as_table()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>();
+        let certificates = Certificates::create(directory.path(), &hosts);
+        fs::write(directory.path().join("portcullis.toml"), config.to_string()).unwrap();
+        let (child, listeners) = spawn(directory.path()).await;
+        TestNode {
+            directory,
+            child,
+            listeners,
+            certificates,
+        }
+    }
+
+    /// Starts a node with these users; each has the password of [`password_of`].
+    pub async fn with_users(toml: &str, users: &[&str]) -> TestNode {
+        let node = TestNode::start(toml).await;
+        for user in users {
+            node.add_user(user).await;
+        }
+        node
+    }
+
+    /// Makes an account: `alice` stands for `alice@localhost`.
+    pub async fn add_user(&self, user: &str) {
+        let jid = if user.contains('@') {
+            user.to_owned()
+        } else {
+            format!("{user}@{HOST}")
+        };
+        let output = self
+            .command_with_input(&["user", "add", &jid], &password_of(user))
+            .await;
+        assert!(output.status.success(), "user add {jid}: {output:?}");
+    }
+
+    /// Runs the program with this node's configuration and returns what it did.
+    pub async fn command(&self, arguments: &[&str]) -> Output {
+        self.command_with_input(arguments, "").await
+    }
+
+    /// As [`TestNode::command`], with a line on standard input.
+    pub async fn command_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = program(self.directory.path())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(format!("{input}\n").as_bytes())
+            .await
+            .unwrap();
+        timeout(DEADLINE, child.wait_with_output())
+            .await
+            .expect("a command that ends")
+            .unwrap()
+    }
+
+    /// Has the node read its configuration and scripts again; true if it took them.
+    pub async fn reload(&self) -> Output {
+        self.command(&["reload"]).await
+    }
+
+    /// The temporary directory, which holds the configuration and the data.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Writes a file into the temporary directory and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Everything the node has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("node.log")).unwrap_or_default()
+    }
+
+    /// The node's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("a running node")
+    }
+
+    /// Address of the STARTTLS listener.
+    pub fn address(&self) -> SocketAddr {
+        self.listener(STARTTLS_LISTENER)
+    }
+
+    /// Address of the direct-TLS listener.
+    pub fn direct_address(&self) -> SocketAddr {
+        self.listener(DIRECT_LISTENER)
+    }
+
+    /// Address of the listener with this name.
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        *self
+            .listeners
+            .get(name)
+            .unwrap_or_else(|| panic!("no listener {name} in {:?}", self.listeners))
+    }
+
+    /// TLS as an ordinary client of `localhost` speaks it.
+    pub fn tls(&self) -> TlsOptions {
+        TlsOptions {
+            root: self.certificates.root.clone(),
+            name: HOST.into(),
+            alpn: Vec::new(),
+            tls12: false,
+        }
+    }
+
+    /// A client with STARTTLS done, ready to authenticate.
+    pub async fn secured(&self) -> TestClient {
+        let mut client = TestClient::connect(self.address()).await;
+        client.open(HOST).await;
+        client.starttls(&self.tls()).await.0
+    }
+
+    /// A client that has authenticated but not bound.
+    pub async fn authenticated(&self, user: &str) -> TestClient {
+        let mut client = self.secured().await;
+        let outcome = client
+            .scram(&Scram::new(Hash::Sha256, user), &password_of(user))
+            .await;
+        outcome.unwrap_or_else(|condition| client.fail(&format!("login of {user}: {condition}")));
+        client.open(HOST).await;
+        client
+    }
+
+    /// A bound client without presence; `alice/desk` asks for a resource, `alice` leaves it to the server.
+    pub async fn login(&self, user_and_resource: &str) -> TestClient {
+        let (user, resource) = match user_and_resource.split_once('/') {
+            Some((user, resource)) => (user, Some(resource)),
+            None => (user_and_resource, None),
+        };
+        let mut client = self.authenticated(user).await;
+        client.bind(resource).await;
+        client
+    }
+
+    /// A bound client that has asked for its roster and sent initial presence.
+    pub async fn online(&self, user_and_resource: &str) -> TestClient {
+        let mut client = self.login(user_and_resource).await;
+        client
+            .request("get", None, "<query xmlns='jabber:iq:roster'/>")
+            .await;
+        client.go_online().await;
+        client
+    }
+
+    /// Stops the node as an operator would and starts it again on the same data.
+    pub async fn restart(&mut self) {
+        self.signal(Signal::TERM);
+        let status = timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("a node that stops")
+            .unwrap();
+        assert!(
+            status.success(),
+            "the node stopped with {status}\n{}",
+            self.log()
+        );
+        self.spawn_again().await;
+    }
+
+    /// Kills the node with SIGKILL and starts it again on the same data.
+    pub async fn kill9(&mut self) {
+        self.signal(Signal::KILL);
+        timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("a dead node")
+            .unwrap();
+        self.spawn_again().await;
+    }
+
+    /// Sends a signal to the node.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid())
+            .ok()
+            .and_then(Pid::from_raw)
+            .unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    async fn spawn_again(&mut self) {
+        (self.child, self.listeners) = spawn(self.directory.path()).await;
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.len().saturating_sub(8000);
+            let tail = log.get(from..).unwrap_or(&log);
+            eprintln!("--- log of the node\n{tail}");
+        }
+    }
+}
+
+/// The node's program with the configuration of this directory.
+fn program(directory: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .arg("--config")
+        .arg(directory.join("portcullis.toml"));
+    command.env_remove("NOTIFY_SOCKET").kill_on_drop(true);
+    command
+}
+
+/// `node` lies beside the directory of the test binary, where cargo puts it.
+pub(crate) fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("node");
+    assert!(path.exists(), "{} is not built", path.display());
+    path
+}
+
+/// Starts the node and waits for the readiness that it also announces to systemd.
+async fn spawn(directory: &Path) -> (Child, BTreeMap<String, SocketAddr>) {
+    let notify_path = directory.join("notify");
+    drop(fs::remove_file(&notify_path));
+    let notify = UnixDatagram::bind(&notify_path).unwrap();
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("node.log"))
+        .unwrap();
+    let mut child = program(directory)
+        .arg("run")
+        .env("NOTIFY_SOCKET", &notify_path)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let show = || fs::read_to_string(directory.join("node.log")).unwrap_or_default();
+    tokio::select! {
+        () = ready(&notify) => {}
+        status = child.wait() => panic!("the node ended at once: {status:?}\n{}", show()),
+        () = tokio::time::sleep(DEADLINE) => panic!("the node was not ready in time\n{}", show()),
+    }
+    let listeners = read_listeners(&directory.join("data/listeners.json"));
+    (child, listeners)
+}
+
+async fn ready(notify: &UnixDatagram) {
+    let mut buffer = [0; 1024];
+    loop {
+        let n = notify.recv(&mut buffer).await.unwrap();
+        let said = String::from_utf8_lossy(&buffer[..n]);
+        if said.lines().any(|line| line == "READY=1") {
+            return;
+        }
+    }
+}
+
+/// One JSON object a line: `{"listener":"c2s","address":"127.0.0.1:40123"}`; the first address of each listener counts.
+fn read_listeners(path: &Path) -> BTreeMap<String, SocketAddr> {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut listeners = BTreeMap::new();
+    for line in text.lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| {
+            entry[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {name} in {line}"))
+                .to_owned()
+        };
+        listeners
+            .entry(field("listener"))
+            .or_insert_with(|| field("address").parse().unwrap());
+    }
+    listeners
+}
+
+fn base_config(directory: &Path) -> toml::Table {
+    let directory = directory.display();
+    format!(
+        r#"
+        [node]
+        data_directory = "{directory}/data"
+        [tls.default]
+        certificate = "{directory}/chain.pem"
+        key = "{directory}/key.pem"
+        [authentication]
+        scram_iterations = 4096
+        [listener.{STARTTLS_LISTENER}]
+        protocol = "c2s"
+        bind = ["127.0.0.1:0"]
+        [listener.{DIRECT_LISTENER}]
+        protocol = "c2s"
+        bind = ["127.0.0.1:0"]
+        tls = {{ implicit = true }}
+        [host."{HOST}"]
+        "#
+    )
+    .parse()
+    .unwrap()
+}
+
+fn merge(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => drop(base.insert(key, value)),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! One binary for all black-box tests; a module per feature.
+
+mod login;
