@@ -1,5 +1,6 @@
 //! Every actor of a node, and their supervision.
 
+pub mod arbiters;
 pub mod backoff;
 pub mod observe;
 pub mod offer;

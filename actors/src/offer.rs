@@ -4,6 +4,7 @@
 //! Through a [`Slot`] the mailbox bound holds to within the number of threads that send at the same moment; through
 //! clones of an `Addr` each clone may add one message, so where many clones exist a [`Budget`] is the real bound.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use actix::{Actor, Addr, Handler, Message, Recipient};
 use crate::supervise::{Slot, Supervise};
 
 /// A message that was not taken, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Refused<M> {
     /// The mailbox is full; the actor lives.
     Full(M),
@@ -33,6 +34,13 @@ impl<M> Refused<M> {
     /// Whether the mailbox was full, so that trying later makes sense.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Full(_))
+    }
+}
+
+/// Shows which it is and not the message, which may be anything.
+impl<M> fmt::Debug for Refused<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_full() { "Full" } else { "Gone" })
     }
 }
 

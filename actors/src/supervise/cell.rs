@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Supervise;
 use super::path::ActorPath;
-use super::signals::{INSPECT, Signals};
+use super::signals::{INSPECT, PANIC, Signals};
 use crate::observe::{Failure, MailboxStatus, State, Status};
 use crate::offer::Refused;
 
@@ -51,13 +51,14 @@ impl Entry {
         self.life.lock().state = state;
     }
 
-    /// A new value begins its life.
-    pub(crate) fn begin(&self, is_rebuilt: bool) {
+    /// A fresh value begins its life.
+    pub(crate) fn begin_again(&self) {
         self.mark_drained();
+        self.signals.take(PANIC);
         let mut life = self.life.lock();
         life.state = State::Starting;
         life.started_at = Timestamp::now();
-        life.restarts = life.restarts.saturating_add(u32::from(is_rebuilt));
+        life.restarts = life.restarts.saturating_add(1);
     }
 
     pub(crate) fn fail(&self, failure: Failure) {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use std::task::{Context as Task, Poll, Waker};
 
 use actix::dev::ContextFut;
 use actix::dev::channel::AddressReceiver;
-use actix::fut::ActorFuture;
-use actix::{ActorContext as _, AsyncContext as _, Context};
+use actix::fut::{ActorFuture, wrap_future};
+use actix::{ActorContext as _, ActorState, AsyncContext as _, Context};
 use jiff::Timestamp;
 
 use super::Supervise;
 use super::cell::Cell;
 use super::signals::{KILL, PANIC, RESTART, STOP};
+use super::tree::Tree;
 use crate::observe::{Failure, State};
 
 /// How a life ended.
@@ -24,80 +26,107 @@ pub(crate) enum End {
     Stopped,
     /// As it was told to, for a fresh value.
     Restart,
-    /// By a panic.
+    /// By a panic at work. A panic of an actor that stops is counted and changes nothing.
     Panicked(Failure),
 }
 
 /// The future of one life. It is polled by the actor's own task, no other task stands behind it.
 pub(crate) struct Incarnation<A: Supervise> {
     life: Option<ContextFut<A, Context<A>>>,
+    tree: Tree,
     cell: Arc<Cell<A>>,
-    is_running: bool,
-    wants_restart: bool,
+    is_polled: bool,
+    /// What the tree wants: `STOP`, `RESTART` or nothing.
+    told: u8,
 }
 
 impl<A: Supervise> Incarnation<A> {
-    pub(crate) fn new(cell: Arc<Cell<A>>, mailbox: AddressReceiver<A>, actor: A) -> Self {
+    pub(crate) fn new(
+        tree: Tree,
+        cell: Arc<Cell<A>>,
+        mailbox: AddressReceiver<A>,
+        actor: A,
+    ) -> Self {
         let mut context = Context::with_receiver(mailbox);
         context.spawn(Gauge(Arc::clone(&cell)));
         Self {
             life: Some(context.into_future(actor)),
+            tree,
             cell,
-            is_running: false,
-            wants_restart: false,
+            is_polled: false,
+            told: 0,
         }
     }
 
-    /// Ends the life, through `stopping` and `stopped` unless those panic too, and drops the actor.
+    fn step(&mut self, task: &mut Task<'_>) -> Poll<()> {
+        let raised = (self.cell.entry.signals).take(STOP | RESTART | KILL | PANIC);
+        if raised != 0 {
+            self.obey(raised);
+        }
+        let Some(life) = self.life.as_mut().filter(|_| raised & KILL == 0) else {
+            return Poll::Ready(());
+        };
+        let is_first = !std::mem::replace(&mut self.is_polled, true);
+        let poll = Pin::new(life).poll(task);
+        if is_first && poll.is_pending() && self.told == 0 {
+            self.cell.entry.set_state(State::Running);
+            self.tree.announce();
+        }
+        poll
+    }
+
+    fn obey(&mut self, raised: u8) {
+        if raised & (STOP | KILL) != 0 {
+            self.told = STOP;
+        } else if raised & RESTART != 0 && self.told == 0 {
+            self.told = RESTART;
+        }
+        if raised & (STOP | RESTART) != 0
+            && let Some(life) = &mut self.life
+        {
+            self.cell.entry.set_state(State::Stopping);
+            life.ctx().stop();
+        }
+        assert!(raised & PANIC == 0, "injected by the operator");
+    }
+
+    /// Whether the actor is about to stop, by itself or as told.
+    fn is_stopping(&mut self) -> bool {
+        let is_at_work = |life: &mut ContextFut<A, Context<A>>| {
+            matches!(
+                life.ctx().state(),
+                ActorState::Started | ActorState::Running
+            )
+        };
+        self.told != 0 || !self.life.as_mut().is_some_and(is_at_work)
+    }
+
+    /// Ends the life through `stopping` and `stopped`, unless they have run or panic too, and drops the actor.
     fn bury(&mut self) -> Result<(), Failure> {
         let Some(mut life) = self.life.take() else {
             return Ok(());
         };
         let farewell = guarded(|| {
-            if life.alive() {
+            if self.is_polled && life.alive() {
                 life.ctx().stop();
-                let poll = Pin::new(&mut life).poll(&mut Task::from_waker(Waker::noop()));
-                debug_assert!(poll.is_ready() || life.alive());
+                // An actor that would rather go on handles no further message.
+                life.ctx().wait(wrap_future(pending()));
+                // Ready or not, it ends here.
+                let _ended: Poll<()> =
+                    Pin::new(&mut life).poll(&mut Task::from_waker(Waker::noop()));
             }
         });
-        // Without this, dropping would call `stopped` once more.
+        // Without this, dropping would run `stopping` and `stopped` once more.
         life.ctx().terminate();
-        let dropped = guarded(|| drop(life));
-        farewell.and(dropped)
+        farewell.and(guarded(|| drop(life)))
     }
 
-    /// Applies what the tree has said; true when the life is over at once.
-    fn obey(&mut self) -> bool {
-        let raised = self.cell.entry.signals.take(STOP | RESTART | KILL | PANIC);
-        if raised == 0 {
-            return false;
-        }
-        if raised & PANIC != 0 {
-            panic!("injected by the operator");
-        }
-        if raised & (STOP | RESTART) != 0 {
-            self.wants_restart = raised & STOP == 0;
-            self.cell.entry.set_state(State::Stopping);
-            if let Some(life) = &mut self.life {
-                life.ctx().stop();
-            }
-        }
-        raised & KILL != 0
-    }
-
-    fn step(&mut self, task: &mut Task<'_>) -> Poll<()> {
-        if self.obey() {
-            return Poll::Ready(());
-        }
-        let Some(life) = &mut self.life else {
-            return Poll::Ready(());
-        };
-        let poll = Pin::new(life).poll(task);
-        if poll.is_pending() && !self.is_running {
-            self.is_running = true;
-            self.cell.entry.set_state(State::Running);
-        }
-        poll
+    /// Keeps a panic that is no reason to build the actor anew.
+    fn note(&self, failure: Failure) {
+        let entry = &self.cell.entry;
+        tracing::error!(path = %entry.path, panic = failure.message, "actor panicked while it stopped");
+        entry.fail(failure);
+        self.tree.count_panic(entry.kind);
     }
 }
 
@@ -113,35 +142,30 @@ impl<A: Supervise> Future for Incarnation<A> {
         }
         // The slot answers `Gone` before the actor is dropped: its guards may tell peers that it has ended.
         this.cell.close_mailbox();
+        let was_stopping = this.is_stopping();
         let burial = this.bury();
-        Poll::Ready(match (step, burial) {
-            (Err(failure), _) => End::Panicked(failure),
-            (Ok(_), Err(failure)) => {
-                tracing::error!(path = %this.cell.entry.path, panic = failure.message, "actor panicked while it stopped");
-                this.cell.entry.fail(failure);
-                this.ending()
-            }
-            (Ok(_), Ok(())) => this.ending(),
-        })
-    }
-}
-
-impl<A: Supervise> Incarnation<A> {
-    fn ending(&self) -> End {
-        if self.wants_restart {
+        match step.and(burial) {
+            Err(failure) if !was_stopping => return Poll::Ready(End::Panicked(failure)),
+            Err(failure) => this.note(failure),
+            Ok(()) => {}
+        }
+        let is_restart = this.told == RESTART;
+        Poll::Ready(if is_restart {
             End::Restart
         } else {
             End::Stopped
-        }
+        })
     }
 }
 
 impl<A: Supervise> Drop for Incarnation<A> {
     fn drop(&mut self) {
-        // The arbiter ends before the actor does: the same order, and a panic here would take other actors with it.
-        self.cell.close_mailbox();
-        if let Err(failure) = self.bury() {
-            self.cell.entry.fail(failure);
+        if self.life.is_some() {
+            // The arbiter ends before the actor does. A panic here would take other actors with it.
+            self.cell.close_mailbox();
+            if let Err(failure) = self.bury() {
+                self.note(failure);
+            }
         }
     }
 }

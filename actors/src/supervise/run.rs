@@ -99,7 +99,7 @@ pub(crate) async fn run<A: Supervise>(
         if matches!(next, Next::End) {
             return;
         }
-        member.cell.entry.begin(true);
+        member.cell.entry.begin_again();
         member.tree.count_restart(A::KIND);
     }
 }
@@ -114,9 +114,7 @@ async fn live<A: Supervise>(
     match guarded(|| factory.build(&own)) {
         Ok(Some(actor)) => {
             let mailbox = mailbox.unwrap_or_else(|| member.cell.open_mailbox());
-            let life = Incarnation::new(own.0, mailbox, actor);
-            member.tree.announce();
-            life.await
+            Incarnation::new(member.tree.clone(), own.0, mailbox, actor).await
         }
         Ok(None) => End::Stopped,
         Err(failure) => {
