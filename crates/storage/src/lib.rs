@@ -1,1 +1,25 @@
-//! (being built)
+//! What a node keeps: accounts, rosters, waiting messages, blocklists.
+//!
+//! [`Store`] is the contract; [`SqliteStore`] keeps it in one SQLite database, [`MemoryStore`] for tests. Both run the
+//! same suite of tests (`contract.rs`).
+//!
+//! A call goes: method → bounded queue → writer thread → one transaction with all that waits → COMMIT → every future of
+//! the batch resolves. Reads go to reader threads, behind the writes about the same user that were called before them.
+//!
+//! Invariants: no method blocks; no future of a write resolves before its COMMIT; an operation that fails leaves its
+//! neighbours of the batch alone; a panic costs its operation and nothing else.
+
+mod account;
+mod error;
+mod kept;
+mod memory;
+mod store;
+
+pub use account::{Account, Credentials, NewAccount, Role, ScramKeys, UnknownRole};
+pub use error::{Fault, Kept, StoreError};
+pub use kept::{
+    ItemUpdate, OfflineId, OfflineMessage, PrivateKey, RequestUpdate, Roster, RosterLimits,
+    RosterUpdate, StoredRequest,
+};
+pub use memory::MemoryStore;
+pub use store::{Store, StoreFuture};
