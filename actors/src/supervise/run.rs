@@ -38,8 +38,14 @@ impl<A: Supervise, F: FnMut(&Slot<A>) -> A> Build<A> for Again<F> {
     }
 }
 
-/// A factory for one life.
-pub(crate) struct Once<F>(pub(crate) Option<F>);
+/// A factory for one life. What it holds, as a socket, moves on to the actor, and its memory is given back.
+pub(crate) struct Once<F>(Option<Box<F>>);
+
+impl<F> Once<F> {
+    pub(crate) fn new(factory: F) -> Self {
+        Self(Some(Box::new(factory)))
+    }
+}
 
 impl<A: Supervise, F: FnOnce(&Slot<A>) -> A> Build<A> for Once<F> {
     fn build(&mut self, own: &Slot<A>) -> Option<A> {
@@ -83,7 +89,10 @@ pub(crate) async fn run<A: Supervise>(
     let mut history = History::new(A::restart_policy());
     let mut mailbox = Some(mailbox);
     loop {
-        let end = live(&member, mailbox.take(), &mut factory).await;
+        let end = match begin(&member, mailbox.take(), &mut factory) {
+            Ok(life) => life.await,
+            Err(end) => end,
+        };
         member.cell.entry.dismiss_inspectors();
         let next = match end {
             End::Stopped => Next::End,
@@ -93,7 +102,9 @@ pub(crate) async fn run<A: Supervise>(
             }
             End::Restart => Next::End,
             End::Panicked(failure) => {
-                after_panic(&member, failure, &mut history, factory.can_rebuild()).await
+                // Boxed, since it is rare and would add to every task.
+                let can_rebuild = factory.can_rebuild();
+                Box::pin(after_panic(&member, failure, &mut history, can_rebuild)).await
             }
         };
         if matches!(next, Next::End) {
@@ -104,22 +115,24 @@ pub(crate) async fn run<A: Supervise>(
     }
 }
 
-/// One life, from the factory to the end.
-async fn live<A: Supervise>(
+/// Builds a value and its life. On the heap, and not in a future: there an actor would have its place twice, and a
+/// session's size counts.
+fn begin<A: Supervise>(
     member: &Membership<A>,
     mailbox: Option<AddressReceiver<A>>,
     factory: &mut impl Build<A>,
-) -> End {
+) -> Result<Box<Incarnation<A>>, End> {
     let own = Slot(Arc::clone(&member.cell));
     match guarded(|| factory.build(&own)) {
         Ok(Some(actor)) => {
             let mailbox = mailbox.unwrap_or_else(|| member.cell.open_mailbox());
-            Incarnation::new(member.tree.clone(), own.0, mailbox, actor).await
+            let life = Incarnation::new(member.tree.clone(), own.0, mailbox, actor);
+            Ok(Box::new(life))
         }
-        Ok(None) => End::Stopped,
+        Ok(None) => Err(End::Stopped),
         Err(failure) => {
             member.cell.close_mailbox();
-            End::Panicked(failure)
+            Err(End::Panicked(failure))
         }
     }
 }

@@ -660,7 +660,7 @@ async fn ten_thousand_actors_come_and_go() {
 }
 
 #[actix::test]
-async fn an_entry_stays_small() {
+async fn an_entry_and_a_task_stay_small() {
     let cell = size_of::<super::cell::Cell<Probe>>() + 2 * size_of::<usize>();
     let path = name("sessions/1234567").as_str().len() + 2 * size_of::<usize>();
     // A B-tree leaf holds five to eleven pairs of two fat pointers; half full is the worst case.
@@ -671,4 +671,10 @@ async fn an_entry_stays_small() {
         entry < 400,
         "{cell} + {path} + {leaf} + {published} = {entry} bytes"
     );
+
+    let (tree, alive) = (Tree::new(), Arc::default());
+    let (slot, mailbox) = tree.admit::<Probe>(name("a")).expect("free");
+    let factory = super::run::Once::new(move |_: &Slot<Probe>| Probe::new(Fault::None, &alive));
+    let task = size_of_val(&super::run::run(tree, slot.0, mailbox, factory));
+    assert!(task < 300, "{task} bytes beside the actor and its context");
 }

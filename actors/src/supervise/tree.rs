@@ -120,7 +120,7 @@ impl Tree {
             self.clone(),
             Arc::clone(&slot.0),
             mailbox,
-            Once(Some(factory)),
+            Once::new(factory),
         ));
         Ok(slot)
     }
@@ -286,7 +286,7 @@ impl Tree {
         self.announce();
     }
 
-    fn admit<A: Supervise>(
+    pub(super) fn admit<A: Supervise>(
         &self,
         path: ActorPath,
     ) -> Result<(Slot<A>, AddressReceiver<A>), SpawnError> {
