@@ -2,6 +2,8 @@
 
 pub mod arbiters;
 pub mod backoff;
+pub mod groups;
 pub mod observe;
 pub mod offer;
+pub mod roles;
 pub mod supervise;
