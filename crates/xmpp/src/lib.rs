@@ -22,6 +22,7 @@
 pub mod jid;
 pub mod ns;
 pub mod roster;
+pub mod sasl;
 pub mod stanza;
 pub mod stanza_error;
 pub mod stream_error;
