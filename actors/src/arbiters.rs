@@ -152,6 +152,16 @@ impl Workers {
         self.0.workers.len()
     }
 
+    /// The arbiter of the worker of this index, as [`Placement::index`] gives it.
+    ///
+    /// # Panics
+    /// When there is no such worker.
+    pub fn handle(&self, index: usize) -> &ArbiterHandle {
+        #[expect(clippy::expect_used, reason = "an index comes from a placement on these workers")]
+        let worker = self.0.workers.get(index).expect("an index below count()");
+        &worker.handle
+    }
+
     /// The arbiter of each worker, in order of index.
     pub fn handles(&self) -> impl Iterator<Item = &ArbiterHandle> {
         self.0.workers.iter().map(|worker| &worker.handle)
