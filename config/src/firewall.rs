@@ -1,6 +1,10 @@
 //! `[firewall]`: the scripts that decide about every stanza.
 
+use std::fmt;
 use std::path::PathBuf;
+
+use crate::checker::{Checker, Section, found, locate_file, readable, text};
+use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 
 /// Where a script comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +15,15 @@ pub enum ScriptSource {
     File(PathBuf),
 }
 
+impl fmt::Display for ScriptSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped(name) => write!(f, "{SHIPPED}{name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
 /// Scripts for all hosts, and the bounds of what scripts use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirewallConfig {
@@ -18,4 +31,102 @@ pub struct FirewallConfig {
     pub scripts: Vec<ScriptSource>,
     /// Keys that one `%RATE` remembers for `LIMIT ... on` unless the rate names its own bound.
     pub multirate_cache_limit: usize,
+}
+
+const SHIPPED: &str = "shipped:";
+
+static SCRIPTS: Key = Key {
+    name: "scripts",
+    accepts: Accepts::List(
+        "`.pfw` files, or `shipped:NAME` for a script that ships with the program",
+    ),
+    preset: Preset::Value("[]"),
+    reload: Reload::Live,
+    doc: "Scripts of every host, run in this order. A reload takes all of them or, if one is broken, \
+          none: the last good ones stay in force.",
+    example: "[\"shipped:anti-spam.pfw\", \"rules/local.pfw\"]",
+};
+
+static HOST_SCRIPTS: Key = Key {
+    doc: "Scripts of this host alone, run in this order after those of `firewall.scripts`.",
+    example: "[\"rules/example.com.pfw\"]",
+    ..SCRIPTS
+};
+
+static MULTIRATE_CACHE_LIMIT: Key = Key {
+    name: "multirate_cache_limit",
+    accepts: Accepts::Integer(1, 100_000_000),
+    preset: Preset::Value("1000"),
+    reload: Reload::Live,
+    doc: "Keys that one `%RATE` remembers for `LIMIT ... on`, unless the rate has `entries` of its own. \
+          At the bound a new key counts as over the limit.",
+    example: "",
+};
+
+pub(crate) static SECTION: SectionSpec = SectionSpec {
+    name: "firewall",
+    doc: "The scripts that decide about every stanza.",
+    named: None,
+    keys: &[&SCRIPTS, &MULTIRATE_CACHE_LIMIT],
+    tables: &[],
+    later: &["when_unknown", "shadow", "chains", "country_database"],
+};
+
+pub(crate) static HOST_SECTION: SectionSpec = SectionSpec {
+    name: "firewall",
+    doc: "The scripts of one host.",
+    named: None,
+    keys: &[&HOST_SCRIPTS],
+    tables: &[],
+    later: &["when_unknown", "shadow", "chains"],
+};
+
+pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> FirewallConfig {
+    let section = root.child(SECTION.name);
+    FirewallConfig {
+        scripts: read_scripts(checker, &section, &SCRIPTS, &[]),
+        multirate_cache_limit: checker.integer(&section, &MULTIRATE_CACHE_LIMIT),
+    }
+}
+
+/// The global scripts, then those of one host.
+pub(crate) fn read_host(
+    checker: &mut Checker,
+    host: &Section<'_>,
+    global: &[ScriptSource],
+) -> Vec<ScriptSource> {
+    let section = host.child(HOST_SECTION.name);
+    let own = read_scripts(checker, &section, &HOST_SCRIPTS, global);
+    global.iter().cloned().chain(own).collect()
+}
+
+fn read_scripts(
+    checker: &mut Checker,
+    section: &Section<'_>,
+    key: &'static Key,
+    before: &[ScriptSource],
+) -> Vec<ScriptSource> {
+    let base = checker.base.clone();
+    let read = checker.list(section, key, |node| {
+        let text = text(node).filter(|text| !text.is_empty());
+        let text =
+            text.ok_or_else(|| format!("expected the path of a script, found {}", found(node)))?;
+        if let Some(name) = text.strip_prefix(SHIPPED) {
+            return Ok(ScriptSource::Shipped(name.to_owned()));
+        }
+        let path = locate_file(&base, &node.place, text);
+        readable(&path)?;
+        Ok(ScriptSource::File(path))
+    });
+    let scripts = read.unwrap_or_default();
+    for (position, script) in scripts.iter().enumerate() {
+        if before.contains(script) || scripts.iter().take(position).any(|other| other == script) {
+            checker.refuse(
+                section,
+                key,
+                format!("{script} would run twice: name it once"),
+            );
+        }
+    }
+    scripts
 }

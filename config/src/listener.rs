@@ -1,10 +1,21 @@
 //! `[listener.<name>]`: one protocol on a set of addresses, with its policies.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
 
+use crate::checker::{Checker, Section, expected, text, wrong_one_of};
+use crate::network::Interfaces;
+use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
 use crate::tls::CertificateFiles;
+
+pub(crate) mod address;
+mod binds;
+mod policy;
+mod socket;
+
+pub use policy::{ListenerLimits, ListenerTimeouts, ListenerTls};
+pub use socket::{Keepalive, SocketConfig};
 
 /// A listener's name: a lower-case letter, then up to 31 of `a-z`, `0-9` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,85 +72,179 @@ pub struct ListenerConfig {
     pub limits: ListenerLimits,
 }
 
-/// When and how a listener encrypts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerTls {
-    /// False: no TLS at all, STARTTLS is not offered.
-    pub enabled: bool,
-    /// True: the handshake comes first (XEP-0368); false: STARTTLS (RFC 6120 §5).
-    pub implicit: bool,
-    /// True: nobody authenticates on an unencrypted stream. False when TLS is not enabled.
-    pub required: bool,
-    /// One deadline for the whole handshake, direct or STARTTLS.
-    pub timeout: Duration,
-    /// For clients that name no configured host: the listener's own pair or that of `tls.default`.
-    pub certificate: Option<CertificateFiles>,
-    /// Whether TLS 1.2 may be negotiated; at least one of the two versions is true.
-    pub tls12: bool,
-    /// Whether TLS 1.3 may be negotiated.
-    pub tls13: bool,
+/// What a version of this program will speak one day.
+const LATER_PROTOCOLS: [&str; 12] = [
+    "s2s",
+    "component",
+    "http",
+    "proxy65",
+    "console",
+    "multiplex",
+    "metrics",
+    "smtp",
+    "lmtp",
+    "imap",
+    "pop3",
+    "manageSieve",
+];
+
+const PROTOCOLS: [&str; 1] = ["c2s"];
+
+static PROTOCOL: Key = Key {
+    name: "protocol",
+    accepts: Accepts::OneOf(&PROTOCOLS, &LATER_PROTOCOLS),
+    preset: Preset::Required,
+    reload: Reload::Rebind,
+    doc: "What is spoken: `c2s` is for clients.",
+    example: "\"c2s\"",
+};
+
+static BIND: Key = Key {
+    name: "bind",
+    accepts: Accepts::List(
+        "addresses with port: \"192.0.2.1:5222\", \"[2001:db8::1]:5222\", \"*:5222\" or \"[::]:5222\"",
+    ),
+    preset: Preset::Unset("`interfaces` x `ports`"),
+    reload: Reload::Rebind,
+    doc: "The sockets to open, instead of `interfaces` and `ports`. Host names are not resolved. An empty \
+          list switches the listener off. `[::]` also serves IPv4 unless an IPv4 wildcard has the same \
+          port, `network.use_ipv4` is false or `socket.v6_only` says otherwise.",
+    example: "[\"192.0.2.1:5222\", \"[2001:db8::1]:5222\"]",
+};
+
+static INTERFACES: Key = Key {
+    name: "interfaces",
+    accepts: Accepts::List("addresses, `*` (all IPv4) or `::` (all IPv6)"),
+    preset: Preset::Unset("`network.interfaces`"),
+    reload: Reload::Rebind,
+    doc: "Addresses, each of which is opened on each of `ports`. An empty list switches the listener off.",
+    example: "[\"127.0.0.1\", \"::1\"]",
+};
+
+static PORTS: Key = Key {
+    name: "ports",
+    accepts: Accepts::List("ports from 1 to 65535"),
+    preset: Preset::Unset("`[5222]`; none with `tls.implicit`"),
+    reload: Reload::Rebind,
+    doc: "Ports, each of which is opened on each of `interfaces`. An empty list switches the listener off.",
+    example: "[5222, 5322]",
+};
+
+static MAX_CONNECTIONS: Key = Key {
+    name: "max_connections",
+    accepts: Accepts::Integer(1, 10_000_000),
+    preset: Preset::Unset("only `network.max_connections` holds"),
+    reload: Reload::Live,
+    doc: "Connections of this listener. One more is refused with a stream error; lowering the bound closes \
+          nobody.",
+    example: "6000",
+};
+
+pub(crate) static SECTION: SectionSpec = SectionSpec {
+    name: "listener",
+    doc: "One protocol on a set of addresses, with its policies. Without any in a file there is the \
+          listener `clients` with `protocol = \"c2s\"`. A name has up to 32 of `a-z`, `0-9` and `_`, a \
+          letter first.",
+    named: Some("clients"),
+    keys: &[&PROTOCOL, &BIND, &INTERFACES, &PORTS, &MAX_CONNECTIONS],
+    tables: &[
+        &policy::TLS,
+        &socket::SECTION,
+        &policy::TIMEOUTS,
+        &policy::LIMITS,
+    ],
+    later: &["proxy_protocol", "multiplex", "required", "allow_public"],
+};
+
+/// What listeners take from other sections.
+pub(crate) struct Inherited<'a> {
+    pub(crate) interfaces: &'a Interfaces,
+    pub(crate) certificate: Option<&'a CertificateFiles>,
+    pub(crate) max_connections: u32,
 }
 
-/// `SO_KEEPALIVE` of accepted sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keepalive {
-    /// No probes.
-    Off,
-    /// Probes after the kernel's default idle time.
-    On,
-    /// Probes after this idle time, in whole seconds.
-    After(Duration),
+pub(crate) fn read(
+    checker: &mut Checker,
+    root: &Section<'_>,
+    inherited: &Inherited<'_>,
+) -> BTreeMap<ListenerName, ListenerConfig> {
+    let listeners = root.child(SECTION.name);
+    let mut drafts = Vec::new();
+    for name in listeners.tables() {
+        let section = listeners.child(name);
+        if !is_listener_name(name) {
+            let reason = format!(
+                "{name:?} is not a listener name: up to 32 of a-z, 0-9 and _, a letter first"
+            );
+            checker
+                .problems
+                .error(&section.place, &section.path, reason);
+        }
+        drafts.push(read_listener(
+            checker,
+            &section,
+            ListenerName(name.to_owned()),
+            inherited,
+        ));
+    }
+    binds::resolve(drafts, inherited.interfaces, &mut checker.problems)
 }
 
-/// Options of the listening socket and of the sockets it accepts; `None` leaves the kernel's value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SocketConfig {
-    /// Argument of `listen(2)`.
-    pub backlog: u32,
-    /// `TCP_NODELAY`.
-    pub no_delay: bool,
-    /// `SO_KEEPALIVE`.
-    pub keepalive: Keepalive,
-    /// `SO_REUSEADDR`.
-    pub reuse_address: bool,
-    /// `SO_REUSEPORT`.
-    pub reuse_port: bool,
-    /// `IP_TTL` and `IPV6_UNICAST_HOPS`, 1 to 255.
-    pub ttl: Option<u32>,
-    /// `SO_SNDBUF` in bytes (the kernel doubles it).
-    pub send_buffer: Option<usize>,
-    /// `SO_RCVBUF` in bytes (the kernel doubles it).
-    pub receive_buffer: Option<usize>,
-    /// `IP_TOS`, 0 to 255.
-    pub tos_v4: Option<u32>,
-    /// `IPV6_TCLASS`, 0 to 255.
-    pub tclass_v6: Option<u32>,
+fn is_listener_name(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Deadlines of one connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerTimeouts {
-    /// From accept to the end of authentication, in all.
-    pub authenticate: Duration,
-    /// How long to wait for the peer's closing tag.
-    pub close: Duration,
-    /// Queued bytes that make no progress for so long end the connection.
-    pub send: Duration,
-    /// Silence of the peer after which it is asked or dropped.
-    pub read: Duration,
+fn read_listener(
+    checker: &mut Checker,
+    section: &Section<'_>,
+    name: ListenerName,
+    inherited: &Inherited<'_>,
+) -> binds::Draft {
+    let protocol = checker.read(section, &PROTOCOL, |node| {
+        let text = text(node).ok_or_else(|| expected(&PROTOCOL, node))?;
+        if text == "c2s" {
+            Ok(Protocol::C2s)
+        } else {
+            Err(wrong_protocol(text))
+        }
+    });
+    let max_connections = checker.optional_integer(section, &MAX_CONNECTIONS);
+    let tls = policy::read_tls(
+        checker,
+        &section.child(policy::TLS.name),
+        inherited.certificate,
+    );
+    let (socket, v6_only) = socket::read(checker, &section.child(socket::SECTION.name));
+    let bound = max_connections.unwrap_or(inherited.max_connections);
+    let limits = policy::read_limits(checker, &section.child(policy::LIMITS.name), bound);
+    let endpoints = binds::read(checker, section, inherited.interfaces, tls.implicit);
+    let config = ListenerConfig {
+        name,
+        protocol: protocol.unwrap_or(Protocol::C2s),
+        binds: Vec::new(),
+        max_connections,
+        tls,
+        socket,
+        timeouts: policy::read_timeouts(checker, &section.child(policy::TIMEOUTS.name)),
+        limits,
+    };
+    binds::Draft {
+        config,
+        endpoints,
+        v6_only,
+    }
 }
 
-/// Bounds of one connection and one peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerLimits {
-    /// Bytes of one stanza after authentication.
-    pub stanza: usize,
-    /// Bytes of one stanza before authentication.
-    pub pre_auth_stanza: usize,
-    /// Bytes queued towards one connection before it is dropped.
-    pub send_buffer: usize,
-    /// Connections from one IPv4 address or IPv6 /64; `None`: no bound. Loopback is exempt.
-    pub per_ip: Option<u32>,
-    /// Connections of this listener that have not authenticated yet.
-    pub unauthenticated: u32,
+fn wrong_protocol(text: &str) -> String {
+    if LATER_PROTOCOLS.contains(&text) || text == "managesieve" {
+        let accepted = one_of(&PROTOCOLS);
+        return format!(
+            "the protocol {text:?} is not yet supported in this version; accepted: {accepted}"
+        );
+    }
+    wrong_one_of(text, &PROTOCOLS, &[])
 }

@@ -1,0 +1,328 @@
+//! `tls`, `timeouts` and `limits` of a listener.
+
+use std::time::Duration;
+
+use crate::checker::{Checker, Section, word, wrong_word};
+use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
+use crate::tls::{self, CertificateFiles, read_pair};
+use crate::value::show_size;
+
+/// When and how a listener encrypts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// False: no TLS at all, STARTTLS is not offered.
+    pub enabled: bool,
+    /// True: the handshake comes first (XEP-0368); false: STARTTLS (RFC 6120 §5).
+    pub implicit: bool,
+    /// True: nobody authenticates on an unencrypted stream. False when TLS is not enabled.
+    pub required: bool,
+    /// One deadline for the whole handshake, direct or STARTTLS.
+    pub timeout: Duration,
+    /// For clients that name no configured host: the listener's own pair or that of `tls.default`.
+    pub certificate: Option<CertificateFiles>,
+    /// Whether TLS 1.2 may be negotiated; at least one of the two versions is true.
+    pub tls12: bool,
+    /// Whether TLS 1.3 may be negotiated.
+    pub tls13: bool,
+}
+
+/// Deadlines of one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTimeouts {
+    /// From accept to the end of authentication, in all.
+    pub authenticate: Duration,
+    /// How long to wait for the peer's closing tag.
+    pub close: Duration,
+    /// Queued bytes that make no progress for so long end the connection.
+    pub send: Duration,
+    /// Silence of the peer after which it is asked or dropped.
+    pub read: Duration,
+}
+
+/// Bounds of one connection and one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Bytes of one stanza after authentication.
+    pub stanza: usize,
+    /// Bytes of one stanza before authentication.
+    pub pre_auth_stanza: usize,
+    /// Bytes queued towards one connection before it is dropped.
+    pub send_buffer: usize,
+    /// Connections from one IPv4 address or IPv6 /64; `None`: no bound. Loopback is exempt.
+    pub per_ip: Option<u32>,
+    /// Connections of this listener that have not authenticated yet.
+    pub unauthenticated: u32,
+}
+
+static ENABLED: Key = Key {
+    name: "enabled",
+    accepts: Accepts::Boolean,
+    preset: Preset::Value("true"),
+    reload: Reload::NewConnections,
+    doc: "False: no TLS at all, and STARTTLS is not offered.",
+    example: "",
+};
+
+static IMPLICIT: Key = Key {
+    name: "implicit",
+    accepts: Accepts::Boolean,
+    preset: Preset::Value("false"),
+    reload: Reload::NewConnections,
+    doc: "True: the handshake comes first, without STARTTLS (XEP-0368). Port 5223 by custom; there is no \
+          default port.",
+    example: "",
+};
+
+static REQUIRED: Key = Key {
+    name: "required",
+    accepts: Accepts::Boolean,
+    preset: Preset::Unset("true where TLS is enabled"),
+    reload: Reload::NewConnections,
+    doc: "Whether a client must encrypt before it authenticates. Passwords in the clear (PLAIN) are \
+          refused without TLS in any case.",
+    example: "false",
+};
+
+static TLS_TIMEOUT: Key = Key {
+    name: "timeout",
+    accepts: Accepts::Duration(Duration::from_millis(100), Duration::from_secs(600)),
+    preset: Preset::Value("\"60s\""),
+    reload: Reload::NewConnections,
+    doc: "One deadline for the whole handshake, however slowly its bytes come.",
+    example: "",
+};
+
+static DISABLE_PROTOCOLS: Key = Key {
+    name: "disable_protocols",
+    accepts: Accepts::OneOf(&["tls12", "tls13"], &[]),
+    preset: Preset::Value("[]"),
+    reload: Reload::NewConnections,
+    doc: "A list of TLS versions that are not negotiated: `tls12` or `tls13`, not both.",
+    example: "[\"tls12\"]",
+};
+
+pub(crate) static TLS: SectionSpec = SectionSpec {
+    name: "tls",
+    doc: "When and how the listener encrypts. Its certificate is for clients that name no host which has \
+          one.",
+    named: None,
+    keys: &[
+        &ENABLED,
+        &IMPLICIT,
+        &REQUIRED,
+        &TLS_TIMEOUT,
+        &tls::CERTIFICATE,
+        &tls::KEY,
+        &DISABLE_PROTOCOLS,
+    ],
+    tables: &[],
+    later: &[
+        "disable_cipher_suites",
+        "ignore_client_order",
+        "by_interface",
+        "by_port",
+        "unknown_sni",
+        "alpn_strict",
+        "tickets",
+        "groups",
+        "profile",
+    ],
+};
+
+const fn timeout(name: &'static str, most: u64, preset: &'static str, doc: &'static str) -> Key {
+    Key {
+        name,
+        accepts: Accepts::Duration(Duration::from_millis(100), Duration::from_secs(most)),
+        preset: Preset::Value(preset),
+        reload: Reload::Live,
+        doc,
+        example: "",
+    }
+}
+
+static AUTHENTICATE: Key = Key {
+    reload: Reload::NewConnections,
+    ..timeout(
+        "authenticate",
+        3600,
+        "\"5m\"",
+        "From accept to the end of authentication. Then the stream ends with `connection-timeout`.",
+    )
+};
+
+static CLOSE: Key = timeout(
+    "close",
+    300,
+    "\"5s\"",
+    "How long to wait for the peer's closing tag.",
+);
+
+static SEND: Key = timeout(
+    "send",
+    3600,
+    "\"3m\"",
+    "Queued bytes that make no progress for so long end the connection.",
+);
+
+static READ: Key = timeout(
+    "read",
+    86_400,
+    "\"14m\"",
+    "Silence after which a client is asked whether it is there; before a stream header it is dropped.",
+);
+
+pub(crate) static TIMEOUTS: SectionSpec = SectionSpec {
+    name: "timeouts",
+    doc: "Deadlines of one connection.",
+    named: None,
+    keys: &[&AUTHENTICATE, &CLOSE, &SEND, &READ],
+    tables: &[],
+    later: &["connect", "accept_retry_max", "detect"],
+};
+
+static STANZA: Key = Key {
+    name: "stanza",
+    accepts: Accepts::Size(10_000, 64 << 20),
+    preset: Preset::Value("\"256KiB\""),
+    reload: Reload::Live,
+    doc: "Bytes of one stanza. A longer one ends the stream with `policy-violation`.",
+    example: "",
+};
+
+static PRE_AUTH_STANZA: Key = Key {
+    name: "pre_auth_stanza",
+    accepts: Accepts::Size(1000, 1 << 20),
+    preset: Preset::Value("10000"),
+    reload: Reload::Live,
+    doc: "Bytes of one element before the client has authenticated.",
+    example: "",
+};
+
+static SEND_BUFFER: Key = Key {
+    name: "send_buffer",
+    accepts: Accepts::Size(10_000, 1 << 30),
+    preset: Preset::Value("\"4MiB\""),
+    reload: Reload::Live,
+    doc: "Bytes queued for one client that does not read; at the bound the connection ends. At least \
+          `stanza`.",
+    example: "",
+};
+
+static PER_IP: Key = Key {
+    name: "per_ip",
+    accepts: Accepts::Integer(1, 1_000_000),
+    preset: Preset::Unset("no bound"),
+    reload: Reload::Live,
+    doc: "Connections from one IPv4 address or IPv6 /64. Loopback is exempt.",
+    example: "50",
+};
+
+static UNAUTHENTICATED: Key = Key {
+    name: "unauthenticated",
+    accepts: Accepts::Integer(1, 10_000_000),
+    preset: Preset::Unset("half of `max_connections`, the listener's or else the node's"),
+    reload: Reload::Live,
+    doc: "Connections of this listener that have not authenticated. At the bound the one that has been \
+          idle longest is closed for the new one.",
+    example: "500",
+};
+
+pub(crate) static LIMITS: SectionSpec = SectionSpec {
+    name: "limits",
+    doc: "Bounds of one connection and one peer.",
+    named: None,
+    keys: &[
+        &STANZA,
+        &PRE_AUTH_STANZA,
+        &SEND_BUFFER,
+        &PER_IP,
+        &UNAUTHENTICATED,
+    ],
+    tables: &[],
+    later: &["per_ip_rate", "total_send_buffer", "c2s"],
+};
+
+pub(crate) fn read_tls(
+    checker: &mut Checker,
+    section: &Section<'_>,
+    default: Option<&CertificateFiles>,
+) -> ListenerTls {
+    let enabled = checker.boolean(section, &ENABLED);
+    let implicit = checker.boolean(section, &IMPLICIT);
+    let required = checker.optional_boolean(section, &REQUIRED);
+    if implicit && !enabled {
+        checker.refuse(section, &IMPLICIT, "implicit TLS needs tls.enabled = true");
+    }
+    if required == Some(true) && !enabled {
+        checker.refuse(
+            section,
+            &REQUIRED,
+            "TLS can not be required where tls.enabled is false",
+        );
+    }
+    if required == Some(false) && implicit {
+        checker.refuse(
+            section,
+            &REQUIRED,
+            "implicit TLS is always required: remove one of the two keys",
+        );
+    }
+    let disabled = checker.list(section, &DISABLE_PROTOCOLS, |node| {
+        word(node, &DISABLE_PROTOCOLS.accepts).ok_or_else(|| wrong_word(&DISABLE_PROTOCOLS, node))
+    });
+    let disabled = disabled.unwrap_or_default();
+    let has = |version: &str| !disabled.iter().any(|name| name == version);
+    if !has("tls12") && !has("tls13") {
+        checker.refuse(
+            section,
+            &DISABLE_PROTOCOLS,
+            "both TLS versions are disabled; leave one of tls12, tls13",
+        );
+    }
+    ListenerTls {
+        enabled,
+        implicit,
+        required: enabled && required.unwrap_or(true),
+        timeout: checker.duration(section, &TLS_TIMEOUT),
+        certificate: read_pair(checker, section).or_else(|| default.cloned()),
+        tls12: has("tls12"),
+        tls13: has("tls13"),
+    }
+}
+
+pub(crate) fn read_timeouts(checker: &mut Checker, section: &Section<'_>) -> ListenerTimeouts {
+    ListenerTimeouts {
+        authenticate: checker.duration(section, &AUTHENTICATE),
+        close: checker.duration(section, &CLOSE),
+        send: checker.duration(section, &SEND),
+        read: checker.duration(section, &READ),
+    }
+}
+
+pub(crate) fn read_limits(
+    checker: &mut Checker,
+    section: &Section<'_>,
+    max_connections: u32,
+) -> ListenerLimits {
+    let limits = ListenerLimits {
+        stanza: checker.size(section, &STANZA),
+        pre_auth_stanza: checker.size(section, &PRE_AUTH_STANZA),
+        send_buffer: checker.size(section, &SEND_BUFFER),
+        per_ip: checker.optional_integer(section, &PER_IP),
+        unauthenticated: checker
+            .optional_integer(section, &UNAUTHENTICATED)
+            .unwrap_or(max_connections.div_ceil(2)),
+    };
+    let stanza = show_size(limits.stanza);
+    if limits.pre_auth_stanza > limits.stanza {
+        let reason = format!(
+            "more is allowed before authentication than after it (limits.stanza is {stanza})"
+        );
+        checker.refuse(section, &PRE_AUTH_STANZA, reason);
+    }
+    if limits.send_buffer < limits.stanza {
+        let reason = format!("must hold at least one stanza (limits.stanza is {stanza})");
+        checker.refuse(section, &SEND_BUFFER, reason);
+    }
+    limits
+}
