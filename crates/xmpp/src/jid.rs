@@ -3,7 +3,10 @@
 //! The types are those of the `jid` crate: one string and two offsets, 32 bytes, one allocation. Parsing normalises, so
 //! two equal addresses are equal byte for byte.
 
-pub use jid::{BareJid, DomainPart, DomainRef, Error as JidError, FullJid, Jid, NodePart, NodeRef, ResourcePart, ResourceRef};
+pub use jid::{
+    BareJid, DomainPart, DomainRef, Error as JidError, FullJid, Jid, NodePart, NodeRef,
+    ResourcePart, ResourceRef,
+};
 
 /// The bare part of an address as text, without allocating.
 ///
@@ -12,7 +15,9 @@ pub use jid::{BareJid, DomainPart, DomainRef, Error as JidError, FullJid, Jid, N
 pub fn bare_str(jid: &Jid) -> &str {
     let text = jid.as_str();
     match jid.resource() {
-        Some(resource) => text.get(..text.len() - resource.as_str().len() - 1).unwrap_or(text),
+        Some(resource) => text
+            .get(..text.len() - resource.as_str().len() - 1)
+            .unwrap_or(text),
         None => text,
     }
 }

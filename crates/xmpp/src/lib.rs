@@ -19,6 +19,7 @@
 #![warn(clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
+pub mod header;
 pub mod jid;
 pub mod ns;
 pub mod roster;
@@ -29,9 +30,10 @@ pub mod stream_error;
 pub mod xml;
 
 pub use crate::{
+    header::StreamHeader,
     jid::Jid,
     stanza::{Element, ElementRef, Stanza, StanzaKind},
     stanza_error::{Condition, ErrorType, StanzaError},
     stream_error::{StreamCondition, StreamError},
-    xml::{Limits, XmlError, XmlWriter},
+    xml::{ContentNamespace, Limits, StreamEvent, StreamParser, XmlError, XmlWriter},
 };

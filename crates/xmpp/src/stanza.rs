@@ -22,12 +22,12 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use self::attributes::Attributes;
 pub use self::{
     attributes::Attribute,
     element::Element,
     element_ref::{Children, ElementRef, Node, Nodes},
 };
-use self::attributes::Attributes;
 pub(crate) use self::{
     head::{Field, Head},
     index::{Child, ChildIndex},
@@ -122,7 +122,15 @@ impl Stanza {
         malformed: Option<Box<Malformed>>,
         head: Head,
     ) -> Self {
-        Self { kind, from, to, malformed, head, content: Bytes::new(), children: ChildIndex::new() }
+        Self {
+            kind,
+            from,
+            to,
+            malformed,
+            head,
+            content: Bytes::new(),
+            children: ChildIndex::new(),
+        }
     }
 
     /// Sets content that is indexed already.
@@ -228,8 +236,16 @@ impl Stanza {
             "type" => self.type_attr().map(Cow::Borrowed),
             "id" => self.id().map(Cow::Borrowed),
             "xml:lang" => self.lang().map(Cow::Borrowed),
-            "from" => self.from().map(Jid::as_str).or(self.malformed_from()).map(Cow::Borrowed),
-            "to" => self.to().map(Jid::as_str).or(self.malformed_to()).map(Cow::Borrowed),
+            "from" => self
+                .from()
+                .map(Jid::as_str)
+                .or(self.malformed_from())
+                .map(Cow::Borrowed),
+            "to" => self
+                .to()
+                .map(Jid::as_str)
+                .or(self.malformed_to())
+                .map(Cow::Borrowed),
             _ => attributes::find(self.head.bytes(Field::Others)?, name).map(escape::unescape),
         }
     }
@@ -241,13 +257,18 @@ impl Stanza {
 
     /// The direct child elements, from the index.
     pub fn children(&self) -> impl Iterator<Item = ElementRef<'_>> {
-        self.children.iter().filter_map(|child| child.view(&self.content))
+        self.children
+            .iter()
+            .filter_map(|child| child.view(&self.content))
     }
 
     /// The first direct child with this name and namespace.
     #[must_use]
     pub fn child(&self, name: &str, ns: &str) -> Option<ElementRef<'_>> {
-        self.children.iter().find(|child| child.is(&self.content, name, ns))?.view(&self.content)
+        self.children
+            .iter()
+            .find(|child| child.is(&self.content, name, ns))?
+            .view(&self.content)
     }
 
     /// Whether a direct child belongs to this namespace.
@@ -271,7 +292,10 @@ impl Stanza {
     /// Direct text and children in order.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
-        Nodes { rest: &self.content, ns: ns::CLIENT.as_bytes() }
+        Nodes {
+            rest: &self.content,
+            ns: ns::CLIENT.as_bytes(),
+        }
     }
 
     /// The canonical XML between start and end tag.
@@ -337,7 +361,9 @@ impl PartialEq for Stanza {
     fn eq(&self, other: &Self) -> bool {
         let others = |stanza: &Self| stanza.head.bytes(Field::Others).map(<[u8]>::to_vec);
         self.kind == other.kind
-            && ["from", "to", "type", "id", "xml:lang"].iter().all(|name| self.attribute(name) == other.attribute(name))
+            && ["from", "to", "type", "id", "xml:lang"]
+                .iter()
+                .all(|name| self.attribute(name) == other.attribute(name))
             && others(self) == others(other)
             && self.content == other.content
     }

@@ -39,7 +39,15 @@ impl ErrorType {
     /// The type with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Auth, Self::Cancel, Self::Continue, Self::Modify, Self::Wait].into_iter().find(|t| t.name() == name)
+        [
+            Self::Auth,
+            Self::Cancel,
+            Self::Continue,
+            Self::Modify,
+            Self::Wait,
+        ]
+        .into_iter()
+        .find(|t| t.name() == name)
     }
 }
 
@@ -134,16 +142,20 @@ impl Condition {
     /// The condition with this element name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|condition| condition.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|condition| condition.name() == name)
     }
 
     /// The type that goes with the condition unless another is asked for.
     #[must_use]
     pub fn default_type(self) -> ErrorType {
         match self {
-            Self::BadRequest | Self::JidMalformed | Self::NotAcceptable | Self::PolicyViolation | Self::Redirect => {
-                ErrorType::Modify
-            }
+            Self::BadRequest
+            | Self::JidMalformed
+            | Self::NotAcceptable
+            | Self::PolicyViolation
+            | Self::Redirect => ErrorType::Modify,
             Self::Forbidden
             | Self::NotAuthorized
             | Self::PaymentRequired
@@ -185,7 +197,13 @@ impl StanzaError {
     /// An error of the condition's default type, without a text.
     #[must_use]
     pub fn new(condition: Condition) -> Self {
-        Self { condition, type_: condition.default_type(), text: None, address: None, application: None }
+        Self {
+            condition,
+            type_: condition.default_type(),
+            text: None,
+            address: None,
+            application: None,
+        }
     }
 
     /// The same with another type.
@@ -213,14 +231,22 @@ impl StanzaError {
     #[must_use]
     pub fn from_stanza(stanza: &Stanza) -> Option<Self> {
         let error = stanza.child("error", ns::CLIENT)?;
-        let children = || error.children().filter(|child| child.has_ns(ns::STANZA_ERRORS));
+        let children = || {
+            error
+                .children()
+                .filter(|child| child.has_ns(ns::STANZA_ERRORS))
+        };
         let found = children().find_map(|child| Some((Condition::from_name(child.name())?, child)));
         let condition = found.map_or(Condition::UndefinedCondition, |(condition, _)| condition);
-        let type_ = error.attribute("type").and_then(|name| ErrorType::from_name(&name));
+        let type_ = error
+            .attribute("type")
+            .and_then(|name| ErrorType::from_name(&name));
         Some(Self {
             condition,
             type_: type_.unwrap_or_else(|| condition.default_type()),
-            text: children().find(|child| child.name() == "text").map(|child| child.text().into_owned()),
+            text: children()
+                .find(|child| child.name() == "text")
+                .map(|child| child.text().into_owned()),
             address: found.and_then(|(_, child)| text_of(child)),
             application: None,
         })
@@ -238,7 +264,9 @@ impl StanzaError {
         }
         let mut reply = Stanza::new(stanza.kind());
         reply.set_type(Some("error")).set_id(stanza.id());
-        reply.set_from(stanza.to().cloned()).set_to(stanza.from().cloned());
+        reply
+            .set_from(stanza.to().cloned())
+            .set_to(stanza.from().cloned());
         let mut xml = XmlWriter::with_capacity(160);
         self.write_to(&mut xml);
         reply.set_content(xml.finish());
@@ -247,9 +275,11 @@ impl StanzaError {
 
     /// Writes `<error/>` as the child of a stanza.
     pub fn write_to(&self, xml: &mut XmlWriter) {
-        xml.open("error", ns::CLIENT).attr("type", self.type_.name());
+        xml.open("error", ns::CLIENT)
+            .attr("type", self.type_.name());
         xml.open(self.condition.name(), ns::STANZA_ERRORS);
-        xml.text(self.address.as_deref().unwrap_or_default()).close();
+        xml.text(self.address.as_deref().unwrap_or_default())
+            .close();
         if let Some(text) = &self.text {
             xml.text_element("text", ns::STANZA_ERRORS, text);
         }
@@ -300,7 +330,10 @@ mod tests {
     #[test]
     fn replies_with_swapped_addresses() {
         let asked = stanza("<iq from='a@x/1' to='b@y' type='get' id='7'><q xmlns='urn:q'/></iq>");
-        let reply = StanzaError::new(Condition::ItemNotFound).with_text("no <q>").reply_to(&asked).unwrap();
+        let reply = StanzaError::new(Condition::ItemNotFound)
+            .with_text("no <q>")
+            .reply_to(&asked)
+            .unwrap();
         assert_eq!(
             format!("{reply:?}"),
             "<iq from='b@y' to='a@x/1' type='error' id='7'><error type='cancel'>\
@@ -316,8 +349,16 @@ mod tests {
     fn never_answers_errors_and_results() {
         let error = StanzaError::new(Condition::ServiceUnavailable);
         assert!(error.reply_to(&stanza("<message type='error'/>")).is_none());
-        assert!(error.reply_to(&stanza("<presence type='error'/>")).is_none());
-        assert!(error.reply_to(&stanza("<iq type='result' id='1'/>")).is_none());
+        assert!(
+            error
+                .reply_to(&stanza("<presence type='error'/>"))
+                .is_none()
+        );
+        assert!(
+            error
+                .reply_to(&stanza("<iq type='result' id='1'/>"))
+                .is_none()
+        );
         assert!(error.reply_to(&stanza("<iq type='set' id='1'/>")).is_some());
         assert!(error.reply_to(&stanza("<message/>")).is_some());
     }

@@ -86,13 +86,21 @@ impl StreamError {
     /// An error without a text.
     #[must_use]
     pub fn new(condition: StreamCondition) -> Self {
-        Self { condition, text: None, detail: None }
+        Self {
+            condition,
+            text: None,
+            detail: None,
+        }
     }
 
     /// An error with a text for people.
     #[must_use]
     pub fn with_text(condition: StreamCondition, text: impl Into<String>) -> Self {
-        Self { condition, text: Some(text.into()), detail: None }
+        Self {
+            condition,
+            text: Some(text.into()),
+            detail: None,
+        }
     }
 
     /// Appends `<stream:error>...</stream:error>`; the prefix `stream` must be declared by the stream header.

@@ -11,10 +11,13 @@
 
 mod canonical;
 pub(crate) mod escape;
+mod framing;
 mod limits;
 mod names;
 mod namespaces;
 mod output;
+mod parser;
+mod prolog;
 mod tag;
 pub(crate) mod unit;
 mod value;
@@ -23,5 +26,6 @@ mod writer;
 pub use self::{
     limits::{Limits, XmlError},
     namespaces::ContentNamespace,
+    parser::{StreamEvent, StreamParser},
     writer::XmlWriter,
 };

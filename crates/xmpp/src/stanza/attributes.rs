@@ -44,12 +44,17 @@ pub(crate) struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// `bytes` are the inside of a start tag after the name, or the same without end.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { all: RawAttributes(bytes), rest: RawAttributes(bytes) }
+        Self {
+            all: RawAttributes(bytes),
+            rest: RawAttributes(bytes),
+        }
     }
 
     /// The (escaped) namespace that a generated prefix is bound to.
     fn namespace(&self, prefix: &[u8]) -> Option<&'a [u8]> {
-        self.all.into_iter().find_map(|(name, value)| (name.strip_prefix(b"xmlns:")? == prefix).then_some(value))
+        self.all
+            .into_iter()
+            .find_map(|(name, value)| (name.strip_prefix(b"xmlns:")? == prefix).then_some(value))
     }
 }
 
@@ -63,12 +68,17 @@ impl<'a> Iterator for Attributes<'a> {
                 continue;
             }
             let (name, ns) = match memchr(b':', name) {
-                Some(at) if !name.starts_with(b"xml:") => {
-                    (name.get(at + 1..)?, self.namespace(name.get(..at)?).map(escape::unescape))
-                }
+                Some(at) if !name.starts_with(b"xml:") => (
+                    name.get(at + 1..)?,
+                    self.namespace(name.get(..at)?).map(escape::unescape),
+                ),
                 _ => (name, None),
             };
-            return Some(Attribute { name: escape::as_str(name), ns, value: escape::unescape(value) });
+            return Some(Attribute {
+                name: escape::as_str(name),
+                ns,
+                value: escape::unescape(value),
+            });
         }
     }
 }

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 
 use super::{ElementRef, attributes::Attribute, element_ref::Children};
-use crate::{ns, xml::{Limits, XmlError, unit}};
+use crate::{
+    ns,
+    xml::{Limits, XmlError, unit},
+};
 use std::borrow::Cow;
 
 /// A first-level child of a stream that is no stanza (`<starttls/>`, `<auth/>`, `<r/>`), or any element on its own.
@@ -35,7 +38,6 @@ impl Element {
 
     /// The view that reads the element.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "the view is a value, not a reference")]
     pub fn as_ref(&self) -> ElementRef<'_> {
         ElementRef::whole(&self.0, ns::CLIENT.as_bytes()).unwrap_or(ElementRef::NONE)
     }

@@ -25,7 +25,12 @@ pub struct ElementRef<'a> {
 
 impl<'a> ElementRef<'a> {
     /// Stands in where there is no element; it has neither name nor content.
-    pub(crate) const NONE: Self = Self { bytes: b"</>", ns: b"", name_len: 0, inner: 3 };
+    pub(crate) const NONE: Self = Self {
+        bytes: b"</>",
+        ns: b"",
+        name_len: 0,
+        inner: 3,
+    };
 
     /// The element that `bytes` begin with, and its length; `None` at the end or if there is no whole element.
     pub(crate) fn first(bytes: &'a [u8], parent_ns: &'a [u8]) -> Option<(Self, usize)> {
@@ -36,9 +41,17 @@ impl<'a> ElementRef<'a> {
     /// The element that makes up the whole of `bytes`.
     pub(crate) fn whole(bytes: &'a [u8], parent_ns: &'a [u8]) -> Option<Self> {
         let inner = memchr(b'>', bytes)? + 1;
-        let name_len = bytes.get(1..inner)?.iter().position(|b| matches!(b, b' ' | b'/' | b'>'))?;
+        let name_len = bytes
+            .get(1..inner)?
+            .iter()
+            .position(|b| matches!(b, b' ' | b'/' | b'>'))?;
         let ns = declared_ns(bytes.get(1 + name_len..inner)?).unwrap_or(parent_ns);
-        Some(Self { bytes, ns, name_len, inner })
+        Some(Self {
+            bytes,
+            ns,
+            name_len,
+            inner,
+        })
     }
 
     /// The local name.
@@ -62,7 +75,8 @@ impl<'a> ElementRef<'a> {
     /// Whether the element belongs to the namespace `ns`.
     #[must_use]
     pub fn has_ns(&self, ns: &str) -> bool {
-        self.ns == ns.as_bytes() || (memchr(b'&', self.ns).is_some() && escape::unescape(self.ns) == ns)
+        self.ns == ns.as_bytes()
+            || (memchr(b'&', self.ns).is_some() && escape::unescape(self.ns) == ns)
     }
 
     /// The value of an attribute: unprefixed, or of the prefix `xml` when written so (`xml:lang`).
@@ -74,7 +88,9 @@ impl<'a> ElementRef<'a> {
     /// The value of an attribute that belongs to a namespace.
     #[must_use]
     pub fn attribute_ns(&self, name: &str, ns: &str) -> Option<Cow<'a, str>> {
-        self.attributes().find(|a| a.name == name && a.ns.as_deref() == Some(ns)).map(|a| a.value)
+        self.attributes()
+            .find(|a| a.name == name && a.ns.as_deref() == Some(ns))
+            .map(|a| a.value)
     }
 
     /// All attributes in the order they came, without declarations of namespaces.
@@ -85,7 +101,10 @@ impl<'a> ElementRef<'a> {
     /// The direct child elements.
     #[must_use]
     pub fn children(&self) -> Children<'a> {
-        Children { rest: self.inner(), ns: self.ns }
+        Children {
+            rest: self.inner(),
+            ns: self.ns,
+        }
     }
 
     /// The first direct child with this name and namespace.
@@ -111,7 +130,9 @@ impl<'a> ElementRef<'a> {
                 let (mut piece, mut rest) = inner.split_at(at);
                 loop {
                     escape::unescape_into(&mut text, piece);
-                    let Some(len) = element_len(rest) else { return Cow::Owned(text) };
+                    let Some(len) = element_len(rest) else {
+                        return Cow::Owned(text);
+                    };
                     rest = rest.get(len..).unwrap_or_default();
                     (piece, rest) = rest.split_at(memchr(b'<', rest).unwrap_or(rest.len()));
                 }
@@ -122,7 +143,10 @@ impl<'a> ElementRef<'a> {
     /// The pieces of content in order: direct text and child elements.
     #[must_use]
     pub fn nodes(&self) -> Nodes<'a> {
-        Nodes { rest: self.inner(), ns: self.ns }
+        Nodes {
+            rest: self.inner(),
+            ns: self.ns,
+        }
     }
 
     /// The canonical bytes between start and end tag.
@@ -142,7 +166,10 @@ impl<'a> ElementRef<'a> {
 
     /// Appends the element; `declared` says that its namespace is in force where it is written.
     pub(crate) fn write_in(&self, out: &mut Vec<u8>, declared: bool) {
-        let (name, rest) = self.bytes.split_at_checked(1 + self.name_len).unwrap_or_default();
+        let (name, rest) = self
+            .bytes
+            .split_at_checked(1 + self.name_len)
+            .unwrap_or_default();
         let own = declared_ns(rest).map(|ns| b" xmlns=''".len() + ns.len());
         out.extend_from_slice(name);
         if !declared {
@@ -160,7 +187,9 @@ impl<'a> ElementRef<'a> {
 
     /// The inside of the start tag after the name.
     fn tag(&self) -> &'a [u8] {
-        self.bytes.get(1 + self.name_len..self.inner).unwrap_or_default()
+        self.bytes
+            .get(1 + self.name_len..self.inner)
+            .unwrap_or_default()
     }
 }
 

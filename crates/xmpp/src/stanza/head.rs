@@ -26,7 +26,10 @@ struct Span {
 
 impl Span {
     /// The attribute is absent.
-    const NONE: Self = Self { start: u32::MAX, len: 0 };
+    const NONE: Self = Self {
+        start: u32::MAX,
+        len: 0,
+    };
 }
 
 /// The values one after another in one short buffer; ordinary stanzas need no allocation for it.
@@ -38,7 +41,10 @@ pub(crate) struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { text: SmallVec::new(), spans: [Span::NONE; 4] }
+        Self {
+            text: SmallVec::new(),
+            spans: [Span::NONE; 4],
+        }
     }
 }
 
@@ -67,7 +73,10 @@ impl Head {
 
     /// Sets a field that is absent so far.
     pub(crate) fn add(&mut self, field: Field, value: &[u8]) {
-        let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(value.len())) else { return };
+        let (Ok(start), Ok(len)) = (u32::try_from(self.text.len()), u32::try_from(value.len()))
+        else {
+            return;
+        };
         self.text.extend_from_slice(value);
         if let Some(span) = self.spans.get_mut(field as usize) {
             *span = Span { start, len };
@@ -83,7 +92,9 @@ impl Head {
     fn remove(&mut self, field: Field) {
         let old = std::mem::take(self);
         for other in [Field::Type, Field::Id, Field::Lang, Field::Others] {
-            if other != field && let Some(value) = old.bytes(other) {
+            if other != field
+                && let Some(value) = old.bytes(other)
+            {
                 self.add(other, value);
             }
         }

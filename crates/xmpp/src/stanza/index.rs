@@ -54,7 +54,9 @@ pub(crate) fn of(content: &[u8]) -> ChildIndex {
     let mut at = 0;
     while let Some(next) = content.get(at..).and_then(|rest| memchr(b'<', rest)) {
         at += next;
-        let Some((element, len)) = content.get(at..).and_then(|rest| ElementRef::first(rest, ns::CLIENT.as_bytes()))
+        let Some((element, len)) = content
+            .get(at..)
+            .and_then(|rest| ElementRef::first(rest, ns::CLIENT.as_bytes()))
         else {
             break;
         };

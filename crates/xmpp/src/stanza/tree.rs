@@ -1,6 +1,6 @@
 //! The tree of a stanza, for the few who need one.
 
-use minidom::rxml::{NcName, Namespace};
+use minidom::rxml::{Namespace, NcName};
 
 use super::{ElementRef, Stanza, attributes::Attribute, element_ref::Node};
 use crate::ns;

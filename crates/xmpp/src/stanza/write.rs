@@ -11,7 +11,9 @@ impl Stanza {
 
     /// Appends the whole stanza with other addresses; `None` leaves the attribute out.
     pub fn write_with(&self, out: &mut Vec<u8>, from: Option<&Jid>, to: Option<&Jid>) {
-        out.reserve(self.content.len() + self.head.len() + address_len(from) + address_len(to) + TAGS);
+        out.reserve(
+            self.content.len() + self.head.len() + address_len(from) + address_len(to) + TAGS,
+        );
         self.write_head(out, true, from, to);
         self.write_content(out);
     }
@@ -25,7 +27,11 @@ impl Stanza {
     /// The number of bytes that [`write_to`](Self::write_to) appends, give or take escaping in attributes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.content.len() + self.head.len() + address_len(self.from()) + address_len(self.to()) + TAGS
+        self.content.len()
+            + self.head.len()
+            + address_len(self.from())
+            + address_len(self.to())
+            + TAGS
     }
 
     /// Appends the stanza as an element; `declared` says that `jabber:client` is in force where it is written.

@@ -93,7 +93,12 @@ impl<'i> Pass<'i> {
     /// Reads a start tag and resolves its name; `<` is the first byte of the rest.
     pub(super) fn start_tag(&mut self) -> Result<Start<'i>, XmlError> {
         let bytes = self.rest.get(1..).unwrap_or_default();
-        let (tag, rest) = tag::start_tag(bytes, self.limits.attributes, &mut self.attributes, &mut self.arena)?;
+        let (tag, rest) = tag::start_tag(
+            bytes,
+            self.limits.attributes,
+            &mut self.attributes,
+            &mut self.arena,
+        )?;
         self.rest = rest;
         self.elements += 1;
         if self.open.len() >= self.limits.depth {
@@ -108,14 +113,25 @@ impl<'i> Pass<'i> {
         let mut default = around;
         if !self.attributes.is_empty() {
             namespaces::check_duplicates(&self.attributes)?;
-            default = self.namespaces.declare(&self.attributes, &self.arena)?.unwrap_or(around);
+            default = self
+                .namespaces
+                .declare(&self.attributes, &self.arena)?
+                .unwrap_or(around);
         }
         let ns = match tag.name.prefix {
             [] => default,
-            b"xml" | b"xmlns" => return Err(XmlError::NotWellFormed("an element with a reserved prefix")),
+            b"xml" | b"xmlns" => {
+                return Err(XmlError::NotWellFormed("an element with a reserved prefix"));
+            }
             prefix => self.namespaces.resolve(prefix)?,
         };
-        Ok(Start { name: tag.name, is_empty: tag.is_empty, ns, default, mark })
+        Ok(Start {
+            name: tag.name,
+            is_empty: tag.is_empty,
+            ns,
+            default,
+            mark,
+        })
     }
 
     /// Takes the content of a stanza, which is written and indexed without the stanza's own tags.
@@ -124,6 +140,10 @@ impl<'i> Pass<'i> {
         if start.is_empty {
             return Ok(());
         }
+        let start = Start {
+            ns: CLIENT,
+            ..start
+        };
         self.open.push(Open { start, content: 0 });
         self.content()
     }
@@ -181,7 +201,13 @@ impl<'i> Pass<'i> {
             self.out.push(b'\'');
         }
         if !self.attributes.is_empty() {
-            output::attributes(&mut self.out, &self.attributes, &self.namespaces, &self.arena, |_| false)?;
+            output::attributes(
+                &mut self.out,
+                &self.attributes,
+                &self.namespaces,
+                &self.arena,
+                |_| false,
+            )?;
         }
         let start = Start { ns, ..start };
         if start.is_empty {
@@ -189,7 +215,10 @@ impl<'i> Pass<'i> {
             self.finish(start)?;
         } else {
             self.out.push(b'>');
-            self.open.push(Open { start, content: self.out.len() });
+            self.open.push(Open {
+                start,
+                content: self.out.len(),
+            });
         }
         self.check_growth()
     }
@@ -197,10 +226,16 @@ impl<'i> Pass<'i> {
     /// Reads an end tag; `bytes` follow its `</`.
     fn end_tag(&mut self, bytes: &'i [u8]) -> Result<(), XmlError> {
         const OTHER: XmlError = XmlError::NotWellFormed("an end tag that does not match");
-        let Some(open) = self.open.last().copied() else { return Err(OTHER) };
+        let Some(open) = self.open.last().copied() else {
+            return Err(OTHER);
+        };
         let name = open.start.name.whole;
         let Some(rest) = bytes.strip_prefix(name) else {
-            return Err(if name.starts_with(bytes) { XmlError::Incomplete } else { OTHER });
+            return Err(if name.starts_with(bytes) {
+                XmlError::Incomplete
+            } else {
+                OTHER
+            });
         };
         self.rest = match rest {
             [b'>', rest @ ..] => rest,
@@ -230,7 +265,8 @@ impl<'i> Pass<'i> {
         self.namespaces.close(start.mark);
         if self.is_stanza && self.open.len() == 1 {
             let child = Child::new(self.child_start, self.out.len(), start.name.local.len());
-            self.children.push(child.ok_or(XmlError::TooMany("bytes in one element"))?);
+            self.children
+                .push(child.ok_or(XmlError::TooMany("bytes in one element"))?);
         }
         Ok(())
     }
@@ -244,14 +280,20 @@ impl<'i> Pass<'i> {
             });
         };
         let end = memmem::find(text, b"]]>").ok_or(XmlError::Incomplete)?;
-        value::text_into(&mut self.out, text.get(..end).unwrap_or_default(), Place::CData)?;
+        value::text_into(
+            &mut self.out,
+            text.get(..end).unwrap_or_default(),
+            Place::CData,
+        )?;
         self.rest = text.get(end + 3..).unwrap_or_default();
         self.check_growth()
     }
 
     fn check_growth(&self) -> Result<(), XmlError> {
         match self.out.len() > self.limits.stanza_bytes.saturating_mul(GROWTH) {
-            true => Err(XmlError::TooMany("bytes in the canonical form of one element")),
+            true => Err(XmlError::TooMany(
+                "bytes in the canonical form of one element",
+            )),
             false => Ok(()),
         }
     }

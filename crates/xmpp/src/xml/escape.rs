@@ -45,7 +45,10 @@ pub(crate) fn attribute_reference(byte: u8) -> Option<&'static [u8]> {
 /// Copies in runs: everything up to a byte that needs a reference, the reference, and so on.
 fn escape_into(out: &mut Vec<u8>, bytes: &[u8], reference: fn(u8) -> Option<&'static [u8]>) {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&b| reference(b).is_some() || b == 0xEF) {
+    while let Some(at) = rest
+        .iter()
+        .position(|&b| reference(b).is_some() || b == 0xEF)
+    {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);
         let (written, taken) = match tail {
@@ -131,12 +134,18 @@ mod tests {
 
     #[test]
     fn attributes_escape_their_quote_and_white_space() {
-        assert_eq!(attribute("a'b\"\n\t<>&\r"), "a&apos;b\"&#10;&#9;&lt;&gt;&amp;&#13;");
+        assert_eq!(
+            attribute("a'b\"\n\t<>&\r"),
+            "a&apos;b\"&#10;&#9;&lt;&gt;&amp;&#13;"
+        );
     }
 
     #[test]
     fn what_xml_can_not_carry_is_replaced() {
-        assert_eq!(text("a\0b\u{1b}c\u{FFFE}d\u{FFFF}e\u{FF01}f"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}e\u{FF01}f");
+        assert_eq!(
+            text("a\0b\u{1b}c\u{FFFE}d\u{FFFF}e\u{FF01}f"),
+            "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}e\u{FF01}f"
+        );
     }
 
     #[test]

@@ -20,18 +20,36 @@ pub struct Limits {
 
 impl Limits {
     /// Before a peer is authenticated: 10,000 bytes, little structure.
-    pub const UNAUTHENTICATED: Self = Self { stanza_bytes: 10_000, depth: 16, attributes: 32, elements: 128 };
+    pub const UNAUTHENTICATED: Self = Self {
+        stanza_bytes: 10_000,
+        depth: 16,
+        attributes: 32,
+        elements: 128,
+    };
 
     /// An authenticated client: 256 KiB.
-    pub const CLIENT: Self = Self { stanza_bytes: 256 * 1024, depth: 64, attributes: 64, elements: 10_000 };
+    pub const CLIENT: Self = Self {
+        stanza_bytes: 256 * 1024,
+        depth: 64,
+        attributes: 64,
+        elements: 10_000,
+    };
 
     /// Another server or a component: 512 KiB, deeper.
-    pub const SERVER: Self = Self { stanza_bytes: 512 * 1024, depth: 128, attributes: 64, elements: 20_000 };
+    pub const SERVER: Self = Self {
+        stanza_bytes: 512 * 1024,
+        depth: 128,
+        attributes: 64,
+        elements: 20_000,
+    };
 
     /// The same with another bound in bytes.
     #[must_use]
     pub fn with_stanza_bytes(self, stanza_bytes: usize) -> Self {
-        Self { stanza_bytes, ..self }
+        Self {
+            stanza_bytes,
+            ..self
+        }
     }
 }
 

@@ -21,7 +21,10 @@ const fn classes() -> [u8; 256] {
     let mut byte = 0usize;
     while byte < 256 {
         #[expect(clippy::cast_possible_truncation, reason = "below 256")]
-        #[expect(clippy::indexing_slicing, reason = "below 256, checked by the compiler")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "below 256, checked by the compiler"
+        )]
         {
             table[byte] = match byte as u8 {
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => NAME | START,
@@ -49,7 +52,10 @@ pub(crate) fn is_space(byte: u8) -> bool {
 pub(crate) fn skip_space(bytes: &[u8]) -> &[u8] {
     match bytes {
         [first, ..] if is_space(*first) => {
-            let end = bytes.iter().position(|b| !is_space(*b)).unwrap_or(bytes.len());
+            let end = bytes
+                .iter()
+                .position(|b| !is_space(*b))
+                .unwrap_or(bytes.len());
             bytes.get(end..).unwrap_or_default()
         }
         _ => bytes,
@@ -93,16 +99,27 @@ pub(crate) fn qname(bytes: &[u8]) -> Result<(QName<'_>, &[u8]), XmlError> {
     if seen & HIGH != 0 {
         check_high(prefix, local)?;
     } else if !(starts_name(local) && (prefix.is_empty() || starts_name(prefix))) {
-        return Err(XmlError::NotWellFormed("a name begins with a character that can not begin one"));
+        return Err(XmlError::NotWellFormed(
+            "a name begins with a character that can not begin one",
+        ));
     }
-    Ok((QName { whole, prefix, local }, rest))
+    Ok((
+        QName {
+            whole,
+            prefix,
+            local,
+        },
+        rest,
+    ))
 }
 
 fn split(whole: &[u8], at: usize) -> Result<(&[u8], &[u8]), XmlError> {
     let prefix = whole.get(..at).unwrap_or_default();
     let local = whole.get(at + 1..).unwrap_or_default();
     if prefix.is_empty() || local.is_empty() || local.contains(&b':') {
-        return Err(XmlError::NotWellFormed("a colon in a name that separates no prefix"));
+        return Err(XmlError::NotWellFormed(
+            "a colon in a name that separates no prefix",
+        ));
     }
     Ok((prefix, local))
 }
@@ -114,10 +131,13 @@ fn starts_name(name: &[u8]) -> bool {
 /// Checks names that are not all ASCII.
 fn check_high(prefix: &[u8], local: &[u8]) -> Result<(), XmlError> {
     for part in [prefix, local] {
-        let part = std::str::from_utf8(part).map_err(|_| XmlError::UnsupportedEncoding("invalid utf-8 in a name"))?;
+        let part = std::str::from_utf8(part)
+            .map_err(|_| XmlError::UnsupportedEncoding("invalid utf-8 in a name"))?;
         let mut characters = part.chars();
         if !(characters.next().is_none_or(is_start) && characters.all(is_name)) {
-            return Err(XmlError::NotWellFormed("a character that can not stand in a name"));
+            return Err(XmlError::NotWellFormed(
+                "a character that can not stand in a name",
+            ));
         }
     }
     if local.is_empty() {
@@ -137,5 +157,6 @@ fn is_start(c: char) -> bool {
 
 /// `NameChar` of XML 1.0, fifth edition, without the colon.
 fn is_name(c: char) -> bool {
-    is_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+    is_start(c)
+        || matches!(c, '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }

@@ -40,7 +40,9 @@ impl ContentNamespace {
     /// The content namespace with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Client, Self::Server, Self::Component].into_iter().find(|content| content.name() == name)
+        [Self::Client, Self::Server, Self::Component]
+            .into_iter()
+            .find(|content| content.name() == name)
     }
 }
 
@@ -53,6 +55,8 @@ pub(crate) struct StreamScope {
     pub(crate) default: DefaultNamespace,
     /// The prefix `stream` is declared.
     pub(crate) has_stream_prefix: bool,
+    /// The header is written with it, so that the end tag has to be.
+    pub(crate) is_prefixed: bool,
     /// Other prefixes, as hardly any header declares them.
     pub(crate) prefixes: Option<Box<Prefixes>>,
 }
@@ -82,12 +86,15 @@ impl StreamScope {
         }
     }
 
-    fn lookup(&self, prefix: &[u8]) -> Option<&[u8]> {
+    /// The namespace that the header binds a prefix to.
+    pub(crate) fn lookup(&self, prefix: &[u8]) -> Option<&[u8]> {
         if prefix == b"stream" && self.has_stream_prefix {
             return Some(ns::STREAM.as_bytes());
         }
         let prefixes = self.prefixes.as_ref()?;
-        prefixes.iter().find_map(|(name, uri)| (**name == *prefix).then_some(&**uri))
+        prefixes
+            .iter()
+            .find_map(|(name, uri)| (**name == *prefix).then_some(&**uri))
     }
 }
 
@@ -100,7 +107,10 @@ pub(crate) struct Namespaces<'i> {
 
 impl<'i> Namespaces<'i> {
     pub(crate) fn new(scope: &'i StreamScope) -> Self {
-        Self { scope, bindings: SmallVec::new() }
+        Self {
+            scope,
+            bindings: SmallVec::new(),
+        }
     }
 
     /// How many prefixes are bound here; [`close`](Self::close) goes back to it.
@@ -155,7 +165,9 @@ impl<'i> Namespaces<'i> {
 /// Refuses a default namespace that belongs to a reserved prefix.
 pub(crate) fn check_default(uri: &[u8]) -> Result<(), XmlError> {
     if uri == ns::XML.as_bytes() || uri == ns::XMLNS.as_bytes() {
-        return Err(XmlError::NotWellFormed("a reserved namespace as the default namespace"));
+        return Err(XmlError::NotWellFormed(
+            "a reserved namespace as the default namespace",
+        ));
     }
     Ok(())
 }
@@ -165,10 +177,12 @@ pub(crate) fn check_binding(prefix: &[u8], uri: &[u8]) -> Result<bool, XmlError>
     let is_xml = uri == ns::XML.as_bytes();
     match prefix {
         b"xml" if is_xml => Ok(false),
-        b"xml" | b"xmlns" => Err(XmlError::NotWellFormed("a reserved prefix bound to another namespace")),
-        _ if is_xml || uri == ns::XMLNS.as_bytes() => {
-            Err(XmlError::NotWellFormed("a prefix bound to a reserved namespace"))
-        }
+        b"xml" | b"xmlns" => Err(XmlError::NotWellFormed(
+            "a reserved prefix bound to another namespace",
+        )),
+        _ if is_xml || uri == ns::XMLNS.as_bytes() => Err(XmlError::NotWellFormed(
+            "a prefix bound to a reserved namespace",
+        )),
         _ if uri.is_empty() => Err(XmlError::NotWellFormed("a prefix bound to no namespace")),
         _ => Ok(true),
     }

@@ -2,12 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{
-    limits::XmlError,
-    namespaces::Namespaces,
-    tag::RawAttributes,
-    value::Piece,
-};
+use super::{limits::XmlError, namespaces::Namespaces, tag::RawAttributes, value::Piece};
 
 /// Appends attributes that are no declarations, preceded by the declarations that prefixed ones need.
 ///
@@ -19,7 +14,8 @@ pub(crate) fn attributes<'i>(
     arena: &[u8],
     skip: fn(&[u8]) -> bool,
 ) -> Result<(), XmlError> {
-    let prefixed = |a: &&super::tag::RawAttribute<'i>| !matches!(a.name.prefix, b"" | b"xml" | b"xmlns");
+    let prefixed =
+        |a: &&super::tag::RawAttribute<'i>| !matches!(a.name.prefix, b"" | b"xml" | b"xmlns");
     let generated = match attributes.iter().any(|a| prefixed(&a)) {
         false => SmallVec::new(),
         true => generate(out, attributes, namespaces, arena)?,
@@ -34,7 +30,9 @@ pub(crate) fn attributes<'i>(
             false => out.extend_from_slice(name.whole),
             true => {
                 let uri = namespaces.resolve(name.prefix)?;
-                let number = generated.iter().position(|found| found.bytes(arena) == uri.bytes(arena));
+                let number = generated
+                    .iter()
+                    .position(|found| found.bytes(arena) == uri.bytes(arena));
                 generated_prefix(out, number.unwrap_or_default());
                 out.push(b':');
                 out.extend_from_slice(name.local);
@@ -62,9 +60,14 @@ fn generate<'i>(
             continue;
         }
         let uri = namespaces.resolve(attribute.name.prefix)?;
-        let number = uris.iter().position(|found| found.bytes(arena) == uri.bytes(arena)).unwrap_or(uris.len());
+        let number = uris
+            .iter()
+            .position(|found| found.bytes(arena) == uri.bytes(arena))
+            .unwrap_or(uris.len());
         if seen.contains(&(number, attribute.name.local)) {
-            return Err(XmlError::NotWellFormed("an attribute twice, by two prefixes"));
+            return Err(XmlError::NotWellFormed(
+                "an attribute twice, by two prefixes",
+            ));
         }
         seen.push((number, attribute.name.local));
         if number == uris.len() {

@@ -47,11 +47,31 @@ pub(crate) fn start_tag<'i>(
         let after = names::skip_space(rest);
         match after {
             [] => return Err(XmlError::Incomplete),
-            [b'>', rest @ ..] => return Ok((Tag { name, is_empty: false }, rest)),
-            [b'/', b'>', rest @ ..] => return Ok((Tag { name, is_empty: true }, rest)),
+            [b'>', rest @ ..] => {
+                return Ok((
+                    Tag {
+                        name,
+                        is_empty: false,
+                    },
+                    rest,
+                ));
+            }
+            [b'/', b'>', rest @ ..] => {
+                return Ok((
+                    Tag {
+                        name,
+                        is_empty: true,
+                    },
+                    rest,
+                ));
+            }
             [b'/'] => return Err(XmlError::Incomplete),
-            _ if after.len() == rest.len() => return Err(XmlError::NotWellFormed("no blank before an attribute")),
-            _ if attributes.len() >= limit => return Err(XmlError::TooMany("attributes of one element")),
+            _ if after.len() == rest.len() => {
+                return Err(XmlError::NotWellFormed("no blank before an attribute"));
+            }
+            _ if attributes.len() >= limit => {
+                return Err(XmlError::TooMany("attributes of one element"));
+            }
             _ => {
                 let (attribute, next) = attribute(after, arena)?;
                 attributes.push(attribute);
@@ -61,7 +81,10 @@ pub(crate) fn start_tag<'i>(
     }
 }
 
-fn attribute<'i>(bytes: &'i [u8], arena: &mut Vec<u8>) -> Result<(RawAttribute<'i>, &'i [u8]), XmlError> {
+fn attribute<'i>(
+    bytes: &'i [u8],
+    arena: &mut Vec<u8>,
+) -> Result<(RawAttribute<'i>, &'i [u8]), XmlError> {
     let (name, rest) = names::qname(bytes)?;
     let rest = match names::skip_space(rest) {
         [b'=', rest @ ..] => names::skip_space(rest),
@@ -73,7 +96,12 @@ fn attribute<'i>(bytes: &'i [u8], arena: &mut Vec<u8>) -> Result<(RawAttribute<'
         [] => return Err(XmlError::Incomplete),
         _ => return Err(XmlError::NotWellFormed("an attribute value without quotes")),
     };
-    let (raw, rest) = memchr(quote, rest).and_then(|end| rest.split_at_checked(end)).ok_or(XmlError::Incomplete)?;
+    let (raw, rest) = memchr(quote, rest)
+        .and_then(|end| rest.split_at_checked(end))
+        .ok_or(XmlError::Incomplete)?;
     let value = value::attribute(arena, raw)?;
-    Ok((RawAttribute { name, value }, rest.get(1..).unwrap_or_default()))
+    Ok((
+        RawAttribute { name, value },
+        rest.get(1..).unwrap_or_default(),
+    ))
 }

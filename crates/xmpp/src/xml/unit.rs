@@ -18,6 +18,10 @@ use crate::{
 };
 
 /// A first-level element of a stream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved on at once; a box would be one more allocation for each stanza"
+)]
 pub(crate) enum Unit {
     Stanza(Stanza),
     Element(Element),
@@ -26,7 +30,11 @@ pub(crate) enum Unit {
 /// Parses the first-level element that `input` begins with, and gives its length.
 ///
 /// [`XmlError::Incomplete`] if `input` ends inside of it; what is wrong further on is not known then.
-pub(crate) fn first(input: &[u8], scope: &StreamScope, limits: &Limits) -> Result<(Unit, usize), XmlError> {
+pub(crate) fn first(
+    input: &[u8],
+    scope: &StreamScope,
+    limits: &Limits,
+) -> Result<(Unit, usize), XmlError> {
     let mut pass = Pass::new(input, scope, limits);
     let start = pass.start_tag()?;
     let unit = match kind(start, pass.arena.as_slice(), scope)? {
@@ -78,14 +86,20 @@ fn end(rest: &[u8]) -> Result<(), XmlError> {
 }
 
 /// What a first-level element is: a stanza of some kind, another element that may be (`None`), or an error.
-fn kind(start: Start<'_>, arena: &[u8], scope: &StreamScope) -> Result<Option<StanzaKind>, XmlError> {
+fn kind(
+    start: Start<'_>,
+    arena: &[u8],
+    scope: &StreamScope,
+) -> Result<Option<StanzaKind>, XmlError> {
     let uri = start.ns.bytes(arena);
     if uri == scope.content.name().as_bytes() {
         if !start.name.prefix.is_empty() {
             return Err(XmlError::BadNamespacePrefix("a prefix on a stanza"));
         }
         let kind = StanzaKind::from_name(escape::as_str(start.name.local));
-        return kind.map(Some).ok_or(XmlError::UnsupportedStanzaType("not a stanza"));
+        return kind
+            .map(Some)
+            .ok_or(XmlError::UnsupportedStanzaType("not a stanza"));
     }
     if uri == ns::STREAM.as_bytes() {
         return match start.name.local {
@@ -96,7 +110,9 @@ fn kind(start: Start<'_>, arena: &[u8], scope: &StreamScope) -> Result<Option<St
     }
     let stanzas = [ns::CLIENT, ns::SERVER, ns::COMPONENT, ""];
     match stanzas.iter().any(|other| uri == other.as_bytes()) {
-        true => Err(XmlError::InvalidNamespace("not the stanza namespace of this stream")),
+        true => Err(XmlError::InvalidNamespace(
+            "not the stanza namespace of this stream",
+        )),
         false => Ok(None),
     }
 }
@@ -106,10 +122,17 @@ fn element_from<'i>(pass: &mut Pass<'i>, start: Start<'i>) -> Result<Element, Xm
     Ok(Element::from_parser(Bytes::copy_from_slice(&pass.out)))
 }
 
-fn stanza_from<'i>(pass: &mut Pass<'i>, kind: StanzaKind, start: Start<'i>) -> Result<Stanza, XmlError> {
+fn stanza_from<'i>(
+    pass: &mut Pass<'i>,
+    kind: StanzaKind,
+    start: Start<'i>,
+) -> Result<Stanza, XmlError> {
     let mut stanza = head(pass, kind)?;
     pass.stanza_content(start)?;
-    stanza.fill(Bytes::copy_from_slice(&pass.out), std::mem::take(&mut pass.children));
+    stanza.fill(
+        Bytes::copy_from_slice(&pass.out),
+        std::mem::take(&mut pass.children),
+    );
     Ok(stanza)
 }
 
@@ -131,10 +154,17 @@ fn head(pass: &Pass<'_>, kind: StanzaKind) -> Result<Stanza, XmlError> {
     }
     if has_others {
         let mut others = Vec::new();
-        output::attributes(&mut others, &pass.attributes, &pass.namespaces, &pass.arena, is_head)?;
+        output::attributes(
+            &mut others,
+            &pass.attributes,
+            &pass.namespaces,
+            &pass.arena,
+            is_head,
+        )?;
         head.add(Field::Others, &others);
     }
-    let malformed = (malformed.from.is_some() || malformed.to.is_some()).then(|| Box::new(malformed));
+    let malformed =
+        (malformed.from.is_some() || malformed.to.is_some()).then(|| Box::new(malformed));
     Ok(Stanza::from_head(kind, from, to, malformed, head))
 }
 
@@ -150,7 +180,12 @@ fn text(head: &mut Head, field: Field, value: Piece<'_>, arena: &[u8]) {
     }
 }
 
-fn address(value: Piece<'_>, arena: &[u8], jid: &mut Option<Jid>, malformed: &mut Option<Box<str>>) {
+fn address(
+    value: Piece<'_>,
+    arena: &[u8],
+    jid: &mut Option<Jid>,
+    malformed: &mut Option<Box<str>>,
+) {
     let text = escape::unescape(value.bytes(arena));
     match Jid::new(&text) {
         Ok(parsed) => *jid = Some(parsed),

@@ -41,7 +41,8 @@ const SPECIAL: u8 = 2;
 pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(), XmlError> {
     let mut seen = 0;
     for &b in raw {
-        seen |= u8::from(b >= 0x80) | (u8::from((b < 0x20 && b != b'\n') || b == b'&' || b == b'>' || b == b'<') << 1);
+        seen |= u8::from(b >= 0x80)
+            | (u8::from((b < 0x20 && b != b'\n') || b == b'&' || b == b'>' || b == b'<') << 1);
     }
     if seen & HIGH != 0 {
         check_utf8(raw)?;
@@ -103,7 +104,9 @@ fn rewrite(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(), XmlError> 
             [b'>', ..] if place == Place::Text && plain.ends_with(b"]]") => {
                 return Err(XmlError::NotWellFormed("`]]>` in text"));
             }
-            [b'<', ..] if place != Place::CData => return Err(XmlError::NotWellFormed("`<` in an attribute value")),
+            [b'<', ..] if place != Place::CData => {
+                return Err(XmlError::NotWellFormed("`<` in an attribute value"));
+            }
             [b'\t' | b'\n' | b'&' | b'<' | b'>' | b'\'', ..] => {
                 push(out, tail.first().copied().unwrap_or_default(), place);
                 1
@@ -140,7 +143,10 @@ fn reference(out: &mut Vec<u8>, tail: &[u8], place: Place) -> Result<usize, XmlE
         [b'#', b'x', digits @ ..] => numbered(digits, 16)?,
         [b'#', digits @ ..] => numbered(digits, 10)?,
         [] => return Err(UNENDED),
-        _ if name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | 0x80..)) => {
+        _ if name.iter().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | 0x80..)
+        }) =>
+        {
             return Err(XmlError::Restricted("a reference to an entity"));
         }
         _ => return Err(UNENDED),
@@ -160,14 +166,18 @@ fn reference(out: &mut Vec<u8>, tail: &[u8], place: Place) -> Result<usize, XmlE
 
 /// The character of a numeric reference (XML 1.0 §4.1).
 fn numbered(digits: &[u8], radix: u32) -> Result<char, XmlError> {
-    const ILLEGAL: XmlError = XmlError::NotWellFormed("a reference to a character that XML excludes");
+    const ILLEGAL: XmlError =
+        XmlError::NotWellFormed("a reference to a character that XML excludes");
     if digits.is_empty() {
         return Err(ILLEGAL);
     }
     let mut value = 0u32;
     for digit in digits {
         let digit = char::from(*digit).to_digit(radix).ok_or(ILLEGAL)?;
-        value = value.checked_mul(radix).and_then(|v| v.checked_add(digit)).ok_or(ILLEGAL)?;
+        value = value
+            .checked_mul(radix)
+            .and_then(|v| v.checked_add(digit))
+            .ok_or(ILLEGAL)?;
     }
     match char::from_u32(value) {
         Some(c @ ('\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)) => Ok(c),

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::escape;
-use crate::{ns, stanza::{ElementRef, Stanza}};
+use crate::{
+    ns,
+    stanza::{ElementRef, Stanza},
+};
 
 /// An element that was opened and not yet closed; positions in the writer's output.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +66,10 @@ impl XmlWriter {
     /// An empty writer with room for `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { out: Vec::with_capacity(capacity), ..Self::default() }
+        Self {
+            out: Vec::with_capacity(capacity),
+            ..Self::default()
+        }
     }
 
     /// Begins an element. `xmlns` is written where the namespace differs from that of the element around it.
@@ -73,7 +79,11 @@ impl XmlWriter {
         let name_start = self.out.len();
         self.out.extend_from_slice(name.as_bytes());
         let ns = self.declare(namespace);
-        self.open.push(Open { name_start, name_len: name.len(), ns });
+        self.open.push(Open {
+            name_start,
+            name_len: name.len(),
+            ns,
+        });
         self.in_tag = true;
         self
     }
@@ -113,13 +123,16 @@ impl XmlWriter {
     /// Ends the innermost open element, as `<name/>` if it is empty.
     pub fn close(&mut self) -> &mut Self {
         debug_assert!(!self.open.is_empty(), "nothing to close");
-        let Some(element) = self.open.pop() else { return self };
+        let Some(element) = self.open.pop() else {
+            return self;
+        };
         if self.in_tag {
             self.out.extend_from_slice(b"/>");
             self.in_tag = false;
         } else {
             self.out.extend_from_slice(b"</");
-            self.out.extend_from_within(element.name_start..element.name_start + element.name_len);
+            self.out
+                .extend_from_within(element.name_start..element.name_start + element.name_len);
             self.out.push(b'>');
         }
         self
@@ -192,7 +205,9 @@ impl XmlWriter {
     }
 
     fn namespace_here(&self) -> Namespace {
-        self.open.last().map_or(Namespace::Client, |element| element.ns)
+        self.open
+            .last()
+            .map_or(Namespace::Client, |element| element.ns)
     }
 
     /// Whether this (escaped) namespace need not be declared here.
@@ -232,9 +247,15 @@ mod tests {
     #[test]
     fn declares_a_namespace_only_where_it_changes() {
         let mut xml = XmlWriter::new();
-        xml.open("a", "urn:one").empty("b", "urn:one").empty("c", "urn:two").close();
+        xml.open("a", "urn:one")
+            .empty("b", "urn:one")
+            .empty("c", "urn:two")
+            .close();
         xml.text_element("body", ns::CLIENT, "hi");
-        assert_eq!(&xml.finish()[..], b"<a xmlns='urn:one'><b/><c xmlns='urn:two'/></a><body>hi</body>");
+        assert_eq!(
+            &xml.finish()[..],
+            b"<a xmlns='urn:one'><b/><c xmlns='urn:two'/></a><body>hi</body>"
+        );
     }
 
     #[test]
