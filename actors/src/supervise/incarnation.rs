@@ -1,7 +1,7 @@
 //! One life of an actor: its value, its context, and the boundary that its panics do not pass.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use actix::{ActorContext as _, ActorState, AsyncContext as _, Context};
 use jiff::Timestamp;
 
 use super::Supervise;
-use super::cell::Cell;
+use super::cell;
 use super::signals::{KILL, PANIC, RESTART, STOP};
 use super::tree::Tree;
 use crate::observe::{Failure, State};
@@ -34,7 +34,7 @@ pub(crate) enum End {
 pub(crate) struct Incarnation<A: Supervise> {
     life: Option<ContextFut<A, Context<A>>>,
     tree: Tree,
-    cell: Arc<Cell<A>>,
+    cell: Arc<cell::Cell<A>>,
     is_polled: bool,
     /// What the tree wants: `STOP`, `RESTART` or nothing.
     told: u8,
@@ -43,7 +43,7 @@ pub(crate) struct Incarnation<A: Supervise> {
 impl<A: Supervise> Incarnation<A> {
     pub(crate) fn new(
         tree: Tree,
-        cell: Arc<Cell<A>>,
+        cell: Arc<cell::Cell<A>>,
         mailbox: AddressReceiver<A>,
         actor: A,
     ) -> Self {
@@ -171,7 +171,7 @@ impl<A: Supervise> Drop for Incarnation<A> {
 }
 
 /// Lives in the actor's context, which polls it whenever the mailbox has just been emptied.
-struct Gauge<A: Supervise>(Arc<Cell<A>>);
+struct Gauge<A: Supervise>(Arc<cell::Cell<A>>);
 
 impl<A: Supervise> ActorFuture<A> for Gauge<A> {
     type Output = ();
@@ -194,13 +194,18 @@ impl<A: Supervise> ActorFuture<A> for Gauge<A> {
 }
 
 thread_local! {
-    /// Where the last panic of this thread was raised, as the panic hook saw it.
+    /// How many boundaries this thread is inside of.
+    static BOUNDARIES: Cell<u32> = const { Cell::new(0) };
+    /// Where the last panic inside a boundary was raised, as the panic hook saw it.
     static RAISED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Runs `work` behind the panic boundary.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| Failure {
+    BOUNDARIES.set(BOUNDARIES.get() + 1);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    BOUNDARIES.set(BOUNDARIES.get() - 1);
+    outcome.map_err(|payload| Failure {
         message: message_of(payload),
         at: Timestamp::now(),
     })
@@ -209,9 +214,7 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
 fn message_of(payload: Box<dyn Any + Send>) -> String {
     let text = match payload.downcast::<String>() {
         Ok(text) => *text,
-        Err(payload) => payload
-            .downcast_ref::<&str>()
-            .copied()
+        Err(payload) => (payload.downcast_ref::<&str>().copied())
             .unwrap_or("a value that is no text")
             .to_owned(),
     };
@@ -223,14 +226,16 @@ fn message_of(payload: Box<dyn Any + Send>) -> String {
     message
 }
 
-/// Makes panics carry their place in the source into [`Failure::message`], in place of the print-out on standard error:
-/// whoever catches a panic logs it. Call once, before the first actor starts.
+/// Makes the panics of actors carry their place in the source into [`Failure::message`] in place of the print-out on
+/// standard error, since the tree logs them. Other panics are printed as before. Call once, before the first actor starts.
 pub fn install_panic_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let place = panic.location().map(ToString::to_string);
-        let is_kept = RAISED_AT.try_with(|raised| raised.replace(place)).is_ok();
-        if !is_kept {
+        // A thread that is ending has no thread-locals, and no actors.
+        let is_guarded = BOUNDARIES.try_with(|boundaries| boundaries.get() > 0) == Ok(true);
+        if is_guarded {
+            RAISED_AT.set(panic.location().map(ToString::to_string));
+        } else {
             previous(panic);
         }
     }));

@@ -21,7 +21,7 @@ impl Tree {
         for path in order {
             self.close(Some(path));
             self.stop(path);
-            if timeout_at(end, self.until(|tree| tree.select(Some(path)).is_empty()))
+            if timeout_at(end, self.until(|tree| tree.is_empty_within(path)))
                 .await
                 .is_err()
             {
@@ -54,7 +54,7 @@ impl Tree {
             tracing::warn!(path = %status.path, state = ?status.state, "actor did not stop in time");
         }
         self.kill(path);
-        let gone = self.until(|tree| tree.select(Some(path)).is_empty());
+        let gone = self.until(|tree| tree.is_empty_within(path));
         if tokio::time::timeout(KILL_GRACE, gone).await.is_err() {
             tracing::error!(%path, "an actor could not be ended: its arbiter is blocked");
         }

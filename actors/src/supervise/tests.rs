@@ -678,3 +678,18 @@ async fn an_entry_and_a_task_stay_small() {
     let task = size_of_val(&super::run::run(tree, slot.0, mailbox, factory));
     assert!(task < 300, "{task} bytes beside the actor and its context");
 }
+
+#[actix::test]
+async fn a_failure_says_where_it_was_raised() {
+    super::install_panic_hook();
+    let grove = Grove::new();
+    let slot = grove.running("a").await;
+    offer(&slot, Fail).expect("room");
+    grove.reach(&slot, State::BackingOff).await;
+    let failure = (grove.tree.status(slot.path())).and_then(|status| status.last_failure);
+    let message = failure.expect("kept").message;
+    assert!(
+        message.starts_with("wanted by the test (actors/src/supervise/tests.rs:"),
+        "{message}"
+    );
+}

@@ -206,17 +206,24 @@ impl Tree {
         }
     }
 
+    /// Whether anybody is at or below `path`.
+    pub(crate) fn is_empty_within(&self, path: &ActorPath) -> bool {
+        let members = self.0.members.lock();
+        let (low, high) = below(path);
+        let mut below =
+            (members.by_path).range::<str, _>((Bound::Included(&*low), Bound::Excluded(&*high)));
+        !members.by_path.contains_key(path) && below.next().is_none()
+    }
+
     pub(crate) fn select(&self, within: Option<&ActorPath>) -> Vec<Arc<dyn Child>> {
         let members = self.0.members.lock();
         let Some(path) = within else {
             return members.by_path.values().cloned().collect();
         };
         let mut selected: Vec<_> = members.by_path.get(path).cloned().into_iter().collect();
-        // '0' follows '/', so this is every path that goes on with a slash.
-        let (low, high) = (format!("{path}/"), format!("{path}0"));
-        let below = members
-            .by_path
-            .range::<str, _>((Bound::Included(&*low), Bound::Excluded(&*high)));
+        let (low, high) = below(path);
+        let below =
+            (members.by_path).range::<str, _>((Bound::Included(&*low), Bound::Excluded(&*high)));
         selected.extend(below.map(|(_, child)| Arc::clone(child)));
         selected
     }
@@ -353,6 +360,11 @@ impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tree({} actors)", self.0.members.lock().by_path.len())
     }
+}
+
+/// The bounds of all that lies below `path`: '0' follows '/', so these are the paths that go on with a slash.
+fn below(path: &ActorPath) -> (String, String) {
+    (format!("{path}/"), format!("{path}0"))
 }
 
 async fn observe(child: &dyn Child, deadline: Duration) -> Observation {
