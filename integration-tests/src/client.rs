@@ -297,6 +297,20 @@ impl TestClient {
         while self.event().await != Event::Eof {}
     }
 
+    /// Waits for the end of the connection on a port that does not speak XML to us.
+    pub async fn expect_closed_without_xml(&mut self) {
+        let mut buffer = [0; 1024];
+        while let Ok(n) = timeout(DEADLINE, self.socket.read(&mut buffer))
+            .await
+            .expect("a closed connection")
+        {
+            if n == 0 {
+                break;
+            }
+            assert!(!buffer[..n].starts_with(b"<"), "XML on a TLS port");
+        }
+    }
+
     /// Closes the stream from our side and waits for the server's closing tag.
     pub async fn close(mut self) {
         self.send("</stream:stream>").await;
