@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jid::BareJid;
+use portcullis_config::HostConfig;
 use storage::Role;
 
 /// What each role may do without any configuration: the defaults of Prosody's modules, and `xmpp:federate`, which there
@@ -137,6 +138,19 @@ impl HostRoles {
             admins,
             permissions,
         }
+    }
+
+    /// The roles of a host as its configuration says. Operators there are only by what the store keeps.
+    pub fn of_host(host: &HostConfig) -> Self {
+        let changes = host.permissions.iter().flat_map(|(role, names)| {
+            let role = from_config(*role);
+            names.iter().map(move |name| (role, name.as_str()))
+        });
+        Self::new(
+            BTreeSet::new(),
+            host.admins.clone(),
+            Permissions::new(changes),
+        )
     }
 
     /// The role of an account of the host, of which `stored` is kept: the configuration's word, else that, else registered.
