@@ -157,7 +157,10 @@ impl Workers {
     /// # Panics
     /// When there is no such worker.
     pub fn handle(&self, index: usize) -> &ArbiterHandle {
-        #[expect(clippy::expect_used, reason = "an index comes from a placement on these workers")]
+        #[expect(
+            clippy::expect_used,
+            reason = "an index comes from a placement on these workers"
+        )]
         let worker = self.0.workers.get(index).expect("an index below count()");
         &worker.handle
     }
