@@ -35,6 +35,23 @@ pub struct RosterUpdate {
     pub request: RequestUpdate,
 }
 
+impl RosterUpdate {
+    /// Roughly what it holds in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let item = match &self.item {
+            ItemUpdate::Put(item) => {
+                let groups: usize = item.groups.iter().map(String::len).sum();
+                groups.saturating_add(item.name.as_ref().map_or(0, String::len))
+            }
+            ItemUpdate::Keep | ItemUpdate::Remove => 0,
+        };
+        match &self.request {
+            RequestUpdate::Store(stanza) => item.saturating_add(stanza.len()),
+            RequestUpdate::Keep | RequestUpdate::Clear => item,
+        }
+    }
+}
+
 /// What becomes of a roster item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemUpdate {

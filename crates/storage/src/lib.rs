@@ -10,9 +10,12 @@
 //! neighbours of the batch alone; a panic costs its operation and nothing else.
 
 mod account;
+#[cfg(test)]
+mod contract;
 mod error;
 mod kept;
 mod memory;
+mod sqlite;
 mod store;
 
 pub use account::{Account, Credentials, NewAccount, Role, ScramKeys, UnknownRole};
@@ -22,4 +25,5 @@ pub use kept::{
     RosterUpdate, StoredRequest,
 };
 pub use memory::MemoryStore;
+pub use sqlite::{DirectoryLock, QueueBounds, SqliteOptions, SqliteReport, SqliteStore};
 pub use store::{Store, StoreFuture};
