@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use jid::BareJid;
 
 pub mod subscription;
+pub mod wire;
 
 pub use subscription::{Audience, Effect, Pending, State, Step, SubscriptionKind};
 

@@ -1,0 +1,150 @@
+//! What every actor of a node shares: tables, store, rules, settings.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use portcullis_config::Config;
+use storage::{Role, Store};
+use xmpp::jid::BareJid;
+
+use crate::account::{Account, SharedContacts};
+use crate::arbiters::Workers;
+use crate::firewall::Firewall;
+use crate::password::PasswordWorkers;
+use crate::supervise::{ActorPath, Slot, SpawnError, Tree};
+use crate::tables::{AccountHandle, Tables};
+use crate::tls::Certificates;
+
+/// The shared parts of a node; one per node, behind an `Arc`.
+pub struct Core {
+    /// Who is where.
+    pub tables: Tables,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What decides about every stanza.
+    pub firewall: Firewall,
+    /// Who lives under which name.
+    pub tree: Tree,
+    /// The threads that sessions and accounts live on.
+    pub workers: Workers,
+    /// Threads that derive password keys.
+    pub passwords: PasswordWorkers,
+    /// What TLS shows.
+    pub certificates: Certificates,
+    config: ArcSwap<Config>,
+    next_session: AtomicU64,
+    next_account: AtomicU64,
+}
+
+/// The parts of which a [`Core`] is made.
+pub struct Parts {
+    /// See [`Core::store`].
+    pub store: Arc<dyn Store>,
+    /// See [`Core::firewall`].
+    pub firewall: Firewall,
+    /// See [`Core::tree`].
+    pub tree: Tree,
+    /// See [`Core::workers`].
+    pub workers: Workers,
+    /// See [`Core::passwords`].
+    pub passwords: PasswordWorkers,
+    /// See [`Core::certificates`].
+    pub certificates: Certificates,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+}
+
+impl Core {
+    /// A core with empty tables.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            tables: Tables::default(),
+            store: parts.store,
+            firewall: parts.firewall,
+            tree: parts.tree,
+            workers: parts.workers,
+            passwords: parts.passwords,
+            certificates: parts.certificates,
+            config: ArcSwap::new(parts.config),
+            next_session: AtomicU64::new(1),
+            next_account: AtomicU64::new(1),
+        })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> arc_swap::Guard<Arc<Config>> {
+        self.config.load()
+    }
+
+    /// Puts another configuration in force.
+    pub fn set_config(&self, config: Arc<Config>) {
+        self.config.store(config);
+    }
+
+    /// A number for a session.
+    pub fn session_id(&self) -> u64 {
+        self.next_session.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The role of an account that the store has with `stored`: what the configuration says wins.
+    pub fn role_of(&self, user: &BareJid, stored: Role) -> Role {
+        match self.tables.host(user.domain().as_str()) {
+            Some(host) => host.roles.of_account(user, Some(stored)),
+            None => stored,
+        }
+    }
+
+    /// What shared groups add to the roster of `user`.
+    pub fn shared_contacts(&self, user: &BareJid) -> SharedContacts {
+        match self.tables.host(user.domain().as_str()) {
+            Some(host) => SharedContacts {
+                version: host.groups.version(),
+                items: host.groups.contacts_of(user),
+            },
+            None => SharedContacts::default(),
+        }
+    }
+
+    /// Ends a retired account's actor.
+    pub(crate) fn stop_account(&self, slot: Option<Slot<Account>>) {
+        if let Some(slot) = slot {
+            self.tree.stop(slot.path());
+        }
+    }
+
+    /// The account of `bare`, started on `arbiter` when it is not active.
+    pub fn account(self: &Arc<Self>, bare: &BareJid, arbiter: usize) -> Arc<AccountHandle> {
+        self.tables.account(bare, arbiter, |handle| self.spawn_account(handle))
+    }
+
+    fn spawn_account(self: &Arc<Self>, handle: &Arc<AccountHandle>) -> Option<Slot<Account>> {
+        let jid = handle.jid.as_str();
+        let path = ActorPath::root("accounts").child(jid);
+        match self.spawn_account_at(path, handle) {
+            Ok(slot) => Some(slot),
+            // Its predecessor still passes on what was under way to it.
+            Err(SpawnError::Taken(_)) => {
+                let number = self.next_account.fetch_add(1, Ordering::Relaxed);
+                let path = ActorPath::root("accounts").child(&format!("{jid}#{number}"));
+                self.spawn_account_at(path, handle).ok()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "account not started");
+                None
+            }
+        }
+    }
+
+    fn spawn_account_at(
+        self: &Arc<Self>,
+        path: ActorPath,
+        handle: &Arc<AccountHandle>,
+    ) -> Result<Slot<Account>, SpawnError> {
+        let (core, handle) = (Arc::clone(self), Arc::clone(handle));
+        let arbiter = self.workers.handle(handle.arbiter);
+        self.tree.spawn(path, arbiter, move |_| {
+            Account::new(Arc::clone(&core), Arc::clone(&handle))
+        })
+    }
+}

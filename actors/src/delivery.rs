@@ -1,0 +1,89 @@
+//! A stanza on its way, and whom it came from.
+
+use std::sync::Arc;
+
+use actix::Message;
+use xmpp::{Stanza, StanzaKind, XmlWriter};
+use xmpp::stanza_error::StanzaError;
+
+use crate::handle::{SessionHandle, Ticket};
+
+/// Times that rules may send one stanza on (REDIRECT, COPY, FORWARD) before it is dropped.
+pub const MAX_HOPS: u8 = 8;
+
+/// Who handed a stanza to the router.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A client of this node.
+    Session(Arc<SessionHandle>),
+    /// The node itself: presence that it sends in a user's name, stanzas made by rules.
+    Node,
+}
+
+impl Origin {
+    /// Hands a reply straight to the origin; no chain sees it. The node needs no answer.
+    pub fn reply(&self, stanza: &Stanza) {
+        if let Self::Session(session) = self {
+            // A session that can not be told is ending; nobody waits for the answer.
+            let _gone = session.send(stanza);
+        }
+    }
+
+    /// The session, if a client sent the stanza.
+    pub fn session(&self) -> Option<&Arc<SessionHandle>> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Node => None,
+        }
+    }
+}
+
+/// A stanza for a local account or host. Sessions, accounts and hosts send it through `route`.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// The stanza; `to` is set.
+    pub stanza: Stanza,
+    /// Where answers go.
+    pub origin: Origin,
+    /// How often rules have sent it on.
+    pub hops: u8,
+    /// For a message whose sender waits to hear that the node has it.
+    pub ticket: Option<Ticket>,
+}
+
+impl Deliver {
+    /// A stanza fresh from `origin`.
+    pub fn new(stanza: Stanza, origin: Origin) -> Self {
+        Self { stanza, origin, hops: 0, ticket: None }
+    }
+
+    /// Answers with `error` (RFC 6120 §8.3; nothing for errors and results) and ends the delivery.
+    pub fn bounce(self, error: StanzaError) {
+        if let Some(reply) = error.reply_to(&self.stanza) {
+            self.origin.reply(&reply);
+        }
+        self.settle();
+    }
+
+    /// Answers an iq with a result that holds what `write` writes (RFC 6120 §8.2.3).
+    pub fn answer(self, write: impl FnOnce(&mut XmlWriter)) {
+        let mut content = XmlWriter::new();
+        write(&mut content);
+        let mut result = Stanza::new(StanzaKind::Iq);
+        result.set_type(Some("result"));
+        result.set_id(self.stanza.id());
+        result.set_from(self.stanza.to().cloned());
+        result.set_to(self.stanza.from().cloned());
+        result.set_content(content.finish());
+        self.origin.reply(&result);
+        self.settle();
+    }
+
+    /// Ends the delivery: the stanza needs nothing more.
+    pub fn settle(self) {
+        if let Some(ticket) = self.ticket {
+            ticket.settle();
+        }
+    }
+}

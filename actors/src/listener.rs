@@ -1,0 +1,291 @@
+//! One listening socket: accepts, takes permits, hands the connection to an arbiter.
+//!
+//! A child of `listeners`. A fresh one binds the address anew and finds the counts of its
+//! predecessor in its policy; sessions live in a branch of their own and go on.
+
+mod permits;
+mod socket;
+
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, WrapFuture};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use portcullis_config::{Bind, ListenerConfig};
+use serde::Serialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use xmpp::stream_error::{StreamCondition, StreamError};
+
+use crate::backoff::Backoff;
+use crate::core::Core;
+use crate::observe::Observe;
+use crate::session;
+use crate::supervise::{RestartPolicy, Supervise};
+
+pub use permits::{AtCapacity, Capacity, Counters, Permits, Places, Stranger, network};
+pub use socket::open;
+
+/// Refused clients that are being told so at one time; more are just closed.
+const REFUSALS: u32 = 64;
+/// How long a refused client may take to read why.
+const REFUSAL: Duration = Duration::from_secs(1);
+/// Waits after a failed accept, doubling.
+const ACCEPT_RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// Waits before a bind that failed is tried again, doubling.
+const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The settings and counts of a listener, shared by its binds and its sessions. Outlives each.
+#[derive(Debug)]
+pub struct ListenerPolicy {
+    config: ArcSwap<ListenerConfig>,
+    /// Places taken.
+    pub counters: Counters,
+    refusals: AtomicU32,
+}
+
+impl ListenerPolicy {
+    /// A policy that shares the node's count.
+    pub fn new(config: ListenerConfig, node: Places) -> Arc<Self> {
+        let config = ArcSwap::from_pointee(config);
+        Arc::new(Self { config, counters: Counters::new(node), refusals: AtomicU32::new(0) })
+    }
+
+    /// The settings in force.
+    pub fn load(&self) -> arc_swap::Guard<Arc<ListenerConfig>> {
+        self.config.load()
+    }
+
+    /// Other settings for what is accepted from now on.
+    pub fn store(&self, config: ListenerConfig) {
+        self.config.store(Arc::new(config));
+    }
+}
+
+/// The actor.
+pub struct Listener {
+    core: Arc<Core>,
+    policy: Arc<ListenerPolicy>,
+    bind: Bind,
+    first: Arc<Mutex<Option<StdListener>>>,
+    shared: Rc<Shared>,
+    retry: Backoff,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    report: Mutex<ListenerReport>,
+}
+
+/// What the console shows of a listener.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListenerReport {
+    /// The address and port.
+    pub address: String,
+    /// Whether the socket listens.
+    pub is_listening: bool,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused at a bound.
+    pub refused: u64,
+    /// Failed accepts.
+    pub errors: u64,
+    /// Connections of the whole listener now.
+    pub connections: u32,
+    /// Those of them that have not logged in.
+    pub unauthenticated: usize,
+}
+
+impl Supervise for Listener {
+    const KIND: &'static str = "listener";
+    const MAILBOX: usize = 16;
+
+    fn restart_policy() -> RestartPolicy {
+        RestartPolicy::Backoff {
+            min: Duration::from_millis(50),
+            max: Duration::from_secs(30),
+            give_up_after: 0,
+            within: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Observe for Listener {
+    type Report = ListenerReport;
+
+    fn report(&self) -> ListenerReport {
+        ListenerReport {
+            address: self.bind.address.to_string(),
+            connections: self.policy.counters.listener.taken(),
+            unauthenticated: self.policy.counters.strangers.len(),
+            ..self.shared.report.lock().clone()
+        }
+    }
+}
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        self.listen(context);
+    }
+}
+
+impl Listener {
+    /// A listener for `bind`. `first` holds the socket that was opened at start; whoever comes after
+    /// it opens its own.
+    pub fn new(
+        core: Arc<Core>,
+        policy: Arc<ListenerPolicy>,
+        bind: Bind,
+        first: Arc<Mutex<Option<StdListener>>>,
+    ) -> Self {
+        let retry = Backoff::new(BIND_RETRY.0, BIND_RETRY.1);
+        Self { core, policy, bind, first, shared: Rc::default(), retry }
+    }
+
+    fn listen(&mut self, context: &mut Context<Self>) {
+        let first = self.first.lock().take();
+        let opened = match first {
+            Some(socket) => Ok(socket),
+            None => open(&self.bind, &self.policy.load().socket),
+        };
+        match opened.and_then(TcpListener::from_std) {
+            Ok(socket) => {
+                self.retry.reset();
+                self.shared.report.lock().is_listening = true;
+                let accept = Accept {
+                    core: Arc::clone(&self.core),
+                    policy: Arc::clone(&self.policy),
+                    shared: Rc::clone(&self.shared),
+                    socket,
+                };
+                context.spawn(accept.run().into_actor(self));
+            }
+            Err(error) => {
+                let address = self.bind.address;
+                let wait = self.retry.next_delay();
+                tracing::error!(%address, %error, ?wait, "can not listen; trying again");
+                context.run_later(wait, Self::listen);
+            }
+        }
+    }
+}
+
+/// The accept loop.
+struct Accept {
+    core: Arc<Core>,
+    policy: Arc<ListenerPolicy>,
+    shared: Rc<Shared>,
+    socket: TcpListener,
+}
+
+impl Accept {
+    async fn run(self) {
+        let mut spare = spare_descriptor();
+        let mut retry = Backoff::new(ACCEPT_RETRY.0, ACCEPT_RETRY.1);
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, peer)) => {
+                    retry.reset();
+                    self.take(stream, peer);
+                }
+                Err(error) => {
+                    self.shared.report.lock().errors += 1;
+                    let wait = retry.next_delay();
+                    tracing::warn!(%error, ?wait, "accept failed");
+                    if is_out_of_descriptors(&error) {
+                        self.close_one(&mut spare).await;
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    /// Gives the spare descriptor up for a moment, so that a client gets a close and not silence.
+    async fn close_one(&self, spare: &mut Option<File>) {
+        drop(spare.take());
+        let accept = tokio::time::timeout(ACCEPT_RETRY.0, self.socket.accept());
+        drop(accept.await);
+        *spare = spare_descriptor();
+    }
+
+    fn take(&self, stream: TcpStream, peer: SocketAddr) {
+        let config = self.policy.load();
+        let capacity = Capacity {
+            node: self.core.config().network.max_connections,
+            listener: config.max_connections,
+            peer: config.limits.per_ip,
+        };
+        let permits = match self.policy.counters.take(peer.ip(), capacity) {
+            Ok(permits) => permits,
+            Err(bound) => return self.refuse(stream, peer, bound),
+        };
+        self.shared.report.lock().accepted += 1;
+        let adjusted = stream.local_addr().and_then(|local| {
+            socket::adjust(&stream, &config.socket, local)?;
+            stream.into_std()
+        });
+        match adjusted {
+            Ok(stream) => session::start(&self.core, &self.policy, stream, peer, permits),
+            Err(error) => tracing::warn!(%peer, %error, "connection dropped: socket options refused"),
+        }
+    }
+
+    /// Tells a client why it is not served, where the protocol has a word for it.
+    fn refuse(&self, stream: TcpStream, peer: SocketAddr, bound: AtCapacity) {
+        self.shared.report.lock().refused += 1;
+        tracing::debug!(%peer, ?bound, "connection refused");
+        let is_direct_tls = self.policy.load().tls.implicit;
+        let policy = Arc::clone(&self.policy);
+        if is_direct_tls || policy.refusals.fetch_add(1, Ordering::AcqRel) >= REFUSALS {
+            if !is_direct_tls {
+                policy.refusals.fetch_sub(1, Ordering::AcqRel);
+            }
+            return;
+        }
+        actix_rt::spawn(async move {
+            let told = tokio::time::timeout(REFUSAL, tell(stream, bound)).await;
+            tracing::trace!(?told, "refused client told");
+            policy.refusals.fetch_sub(1, Ordering::AcqRel);
+        });
+    }
+}
+
+/// A stream of one error (RFC 6120 §4.9.3.17), and then what the client sends until it closes, so
+/// that the answer is not lost to a reset.
+async fn tell(mut stream: TcpStream, bound: AtCapacity) -> io::Result<()> {
+    let text = match bound {
+        AtCapacity::Node | AtCapacity::Listener => "too many connections",
+        AtCapacity::Peer => "too many connections from your address",
+    };
+    let mut answer = Vec::new();
+    answer.extend_from_slice(
+        b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
+          xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
+    );
+    StreamError::with_text(StreamCondition::ResourceConstraint, text).write_to(&mut answer);
+    answer.extend_from_slice(b"</stream:stream>");
+    stream.write_all(&answer).await?;
+    stream.shutdown().await?;
+    let mut sink = [0; 1024];
+    while stream.read(&mut sink).await? > 0 {}
+    Ok(())
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+}
+
+/// A descriptor kept for the time when there is no other.
+fn spare_descriptor() -> Option<File> {
+    File::open("/dev/null").ok()
+}

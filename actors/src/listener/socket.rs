@@ -1,0 +1,75 @@
+//! Opening a listening socket, and the options of what it accepts.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use portcullis_config::{Bind, Keepalive, SocketConfig};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
+
+/// Binds and listens.
+///
+/// `SO_REUSEPORT` hides that a port is in use by another process of the same user, so the address
+/// is first bound without it, and not listened on.
+///
+/// # Errors
+/// What the kernel says; the socket is closed then.
+pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<StdListener> {
+    if options.reuse_port {
+        bound(bind, options, false)?;
+    }
+    let socket = bound(bind, options, options.reuse_port)?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<Socket> {
+    let address = bind.address;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(bind.v6_only)?;
+    }
+    socket.set_reuse_address(options.reuse_address)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    // The window scale is agreed on before accept, so the buffers belong to the listening socket.
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Sets the options of an accepted connection.
+///
+/// # Errors
+/// The first option that the kernel refuses.
+pub fn adjust(stream: &TcpStream, options: &SocketConfig, local: SocketAddr) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(options.no_delay)?;
+    match options.keepalive {
+        Keepalive::Off => socket.set_keepalive(false)?,
+        Keepalive::On => socket.set_keepalive(true)?,
+        Keepalive::After(idle) => {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle.max(Duration::from_secs(1))))?;
+        }
+    }
+    if let Some(ttl) = options.ttl {
+        match local {
+            SocketAddr::V4(_) => socket.set_ttl_v4(ttl)?,
+            SocketAddr::V6(_) => socket.set_unicast_hops_v6(ttl)?,
+        }
+    }
+    match (local, options.tos_v4, options.tclass_v6) {
+        (SocketAddr::V4(_), Some(tos), _) => socket.set_tos_v4(tos)?,
+        (SocketAddr::V6(_), _, Some(class)) => socket.set_tclass_v6(class)?,
+        _ => {}
+    }
+    Ok(())
+}

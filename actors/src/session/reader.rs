@@ -1,0 +1,209 @@
+//! The reader task of a session: negotiates, then parses stanzas and hands them over in batches.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::Addr;
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep_until};
+use xmpp::Stanza;
+use xmpp::stream_error::{StreamCondition, StreamError};
+use xmpp::xml::{StreamEvent, StreamParser};
+
+use super::{Received, ReaderEnd, ReaderEnded, Session, Silent};
+use crate::connection::Connection;
+use crate::offer::offer;
+
+/// Batches that may be under way to the session before reading pauses.
+const BATCHES: usize = 8;
+/// Stanzas that the session may hold back before reading pauses.
+const STANZAS: usize = 32;
+
+/// What the session lets its reader read ahead.
+#[derive(Debug, Default)]
+pub(super) struct Credit {
+    batches: Cell<usize>,
+    held: Cell<usize>,
+    freed: Notify,
+}
+
+impl Credit {
+    fn is_spent(&self) -> bool {
+        self.batches.get() >= BATCHES || self.held.get() >= STANZAS
+    }
+
+    async fn available(&self) {
+        while self.is_spent() {
+            self.freed.notified().await;
+        }
+    }
+
+    /// The session has handled a batch and holds `held` stanzas back.
+    pub(super) fn give_back(&self, held: usize) {
+        let was_spent = self.is_spent();
+        self.batches.set(self.batches.get().saturating_sub(1));
+        self.held.set(held);
+        self.wake(was_spent);
+    }
+
+    /// The session holds only `held` stanzas back now.
+    pub(super) fn holds(&self, held: usize) {
+        let was_spent = self.is_spent();
+        self.held.set(held);
+        self.wake(was_spent);
+    }
+
+    fn wake(&self, was_spent: bool) {
+        if was_spent && !self.is_spent() {
+            self.freed.notify_one();
+        }
+    }
+}
+
+/// What one read brought.
+struct Batch {
+    stanzas: Vec<Stanza>,
+    end: Option<ReaderEnd>,
+}
+
+/// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
+pub(super) async fn run(
+    connection: Connection,
+    mut parser: StreamParser,
+    session: Addr<Session>,
+    credit: Rc<Credit>,
+    silence: Duration,
+) {
+    let end = read_stanzas(&connection, &mut parser, &session, &credit, silence).await;
+    drop(parser);
+    end_with(&connection, &session, end).await;
+}
+
+/// Tells the session how the stream ended, and drains what still comes so that the last words the
+/// session has for its client are not lost to a reset.
+pub(super) async fn end_with(connection: &Connection, session: &Addr<Session>, end: ReaderEnd) {
+    let is_lost = matches!(end, ReaderEnd::Lost(_));
+    tell(session, ReaderEnded(end));
+    if !is_lost {
+        drain(connection).await;
+        let closed = io::ErrorKind::ConnectionAborted.into();
+        tell(session, ReaderEnded(ReaderEnd::Lost(closed)));
+    }
+}
+
+/// Reads and forgets until the peer closes.
+async fn drain(connection: &Connection) {
+    while connection.read(<[u8]>::len).await.is_ok_and(|count| count > 0) {}
+}
+
+/// Sends what must arrive: the mailbox has room for it beside the batches, or the session is gone.
+fn tell(session: &Addr<Session>, message: ReaderEnded) {
+    if let Err(refused) = offer(session, message) {
+        tracing::debug!(full = refused.is_full(), "the session was not told that its stream ended");
+    }
+}
+
+async fn read_stanzas(
+    connection: &Connection,
+    parser: &mut StreamParser,
+    session: &Addr<Session>,
+    credit: &Credit,
+    silence: Duration,
+) -> ReaderEnd {
+    let mut watch = Watch::new(silence);
+    loop {
+        credit.available().await;
+        let read = connection.read(|bytes| parse(parser, bytes));
+        let batch = tokio::select! {
+            biased;
+            batch = read => match batch {
+                Ok(batch) => batch,
+                Err(error) => return ReaderEnd::Lost(error),
+            },
+            is_dead = watch.expired() => {
+                if is_dead {
+                    return ReaderEnd::Error(StreamCondition::ConnectionTimeout.into());
+                }
+                let _session_is_busy_or_gone = offer(session, Silent);
+                continue;
+            }
+        };
+        watch.heard();
+        if !batch.stanzas.is_empty() {
+            credit.batches.set(credit.batches.get() + 1);
+            if offer(session, Received(batch.stanzas)).is_err() {
+                return ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+        if let Some(end) = batch.end {
+            return end;
+        }
+    }
+}
+
+fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
+    let mut batch = Batch { stanzas: Vec::new(), end: None };
+    if bytes.is_empty() {
+        batch.end = Some(ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into()));
+        return batch;
+    }
+    loop {
+        match parser.next(&mut bytes) {
+            Ok(Some(StreamEvent::Stanza(stanza))) => batch.stanzas.push(stanza),
+            Ok(Some(StreamEvent::Closed)) => batch.end = Some(ReaderEnd::Closed),
+            Ok(Some(StreamEvent::Header(_) | StreamEvent::Element(_))) => {
+                batch.end = Some(ReaderEnd::Error(unsupported()));
+            }
+            Ok(None) => return batch,
+            Err(error) => batch.end = Some(ReaderEnd::Error(error)),
+        }
+        if batch.end.is_some() {
+            return batch;
+        }
+    }
+}
+
+/// RFC 6120 §4.9.3.24: a child of the stream that is no stanza and belongs to no feature in use.
+fn unsupported() -> StreamError {
+    StreamCondition::UnsupportedStanzaType.into()
+}
+
+/// Notices silence: first it is to be asked about, then it is the end.
+struct Watch {
+    period: Duration,
+    last: Instant,
+    is_asked: bool,
+    timer: std::pin::Pin<Box<Sleep>>,
+}
+
+impl Watch {
+    fn new(period: Duration) -> Self {
+        let last = Instant::now();
+        Self { period, last, is_asked: false, timer: Box::pin(sleep_until(last + period)) }
+    }
+
+    fn heard(&mut self) {
+        self.last = Instant::now();
+        self.is_asked = false;
+    }
+
+    /// Waits for a whole period without a byte; true when the question got no answer either.
+    async fn expired(&mut self) -> bool {
+        loop {
+            self.timer.as_mut().await;
+            let due = self.last + self.period;
+            if !self.is_asked && Instant::now() < due {
+                self.timer.as_mut().reset(due);
+                continue;
+            }
+            self.timer.as_mut().reset(Instant::now() + self.period);
+            if self.is_asked {
+                return true;
+            }
+            self.is_asked = true;
+            return false;
+        }
+    }
+}
