@@ -1,4 +1,4 @@
-//! Sockets of the generator: plain or TLS, certificates unchecked.
+//! Sockets of the generator: plain or TLS, certificates unchecked. Also the relay's TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,12 +9,13 @@ use std::task::{Context, Poll};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// A connected socket.
 #[allow(
@@ -111,6 +112,21 @@ pub fn connector(direct: bool) -> anyhow::Result<TlsConnector> {
         config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     }
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The TLS server of the relay: no resumption either.
+pub fn acceptor(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> anyhow::Result<TlsAcceptor> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"xmpp-client".to_vec()];
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Checks signatures, but not whose they are.

@@ -28,7 +28,7 @@ pub(super) fn run(place: &Place, rows: &[Row], seconds: f64) -> Result<()> {
         )?;
         let samples = place.path("perf.data");
         let status = Command::new("perf")
-            .args(["record", "-q", "-F", "997", "-g", "-o"])
+            .args(["record", "-q", "-F", "997", "-o"])
             .arg(&samples)
             .args([
                 "-p",

@@ -46,9 +46,9 @@ pub(super) fn command(place: &Place, setup: &Setup, addresses: Addresses) -> Res
     write_configuration(place, setup, addresses)?;
     let mut command = pinned(setup.cores, place.programs.join("portcullis"));
     command
-        .arg("run")
         .arg("--config")
-        .arg(place.path("ours/portcullis.toml"));
+        .arg(place.path("ours/portcullis.toml"))
+        .arg("run");
     Ok(command)
 }
 
