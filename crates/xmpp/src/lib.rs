@@ -19,6 +19,7 @@
 #![warn(clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
+mod features;
 pub mod header;
 pub mod jid;
 pub mod ns;
@@ -26,6 +27,7 @@ pub mod roster;
 pub mod sasl;
 pub mod stanza;
 pub mod stanza_error;
+pub mod stream;
 pub mod stream_error;
 pub mod xml;
 

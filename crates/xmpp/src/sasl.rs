@@ -35,4 +35,5 @@ pub use failure::{SaslCondition, SaslFailure};
 pub use mechanism::{Mechanism, MechanismSet};
 pub use plain::{PasswordCheck, PasswordVerdict};
 pub use prep::{PrepError, PreparedPassword};
+pub(crate) use scram::TLS_EXPORTER;
 pub use secret::ServerSecret;
