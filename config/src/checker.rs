@@ -95,8 +95,11 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// Reports a problem with the value of a key.
+    /// Reports a key that is missing or does not agree with another one.
     pub(crate) fn refuse(&mut self, section: &Section<'_>, key: &Key, reason: impl Into<String>) {
+        if self.problems.is_partial {
+            return;
+        }
         self.problems
             .error(&section.place_of(key), section.path_of(key), reason);
     }
@@ -232,7 +235,8 @@ impl Checker {
     pub(crate) fn file(&mut self, section: &Section<'_>, key: &'static Key) -> Option<PathBuf> {
         let path = self.path(section, key)?;
         if let Err(reason) = readable(&path) {
-            self.refuse(section, key, reason);
+            self.problems
+                .error(&section.place_of(key), section.path_of(key), reason);
         }
         Some(path)
     }

@@ -202,7 +202,7 @@ fn read_file(
         let good = is_bare(name);
         if !good {
             let path = KeyPath(vec![name.clone()]);
-            problems.error(&places.get(&path), &path, "unknown section");
+            problems.error(&places.get(&path), &path, "unknown key");
         }
         good
     });
@@ -292,7 +292,7 @@ fn set(argument: &str, places: &mut Places, problems: &mut Problems) -> Option<L
         return None;
     };
     if !path.0.first().is_some_and(|first| is_bare(first)) {
-        problems.error(&place, &path, "unknown section");
+        problems.error(&place, &path, "unknown key");
         return None;
     }
     note(&path, &place, places);

@@ -1,4 +1,20 @@
 //! The configuration of a node: TOML files, environment and command line, layered, checked and typed.
+//!
+//! [`load`] turns [`Sources`] into a [`Config`] or into every problem at once. On the way:
+//!
+//! - `layers` reads each source and lets the `config` crate merge them; a tree that keeps the place
+//!   of every value comes out, since a deserialiser stops at the first mistake and knows no line;
+//! - `names` compares the tree's keys with the declarations and says what an unknown one may mean;
+//! - each section's file declares its keys once (name, accepted values, default, what a reload does,
+//!   documentation) and reads them through `checker` into plain structs, with everything inherited
+//!   filled in: a listener's binds are resolved, a host's scripts include the global ones.
+//!
+//! [`Diff`] compares two configurations for a reload. [`reference`] and [`example`] render the
+//! documents from the same declarations.
+//!
+//! Nothing is silently defaulted, coerced or ignored: a key that is accepted is honoured, one of a
+//! later version is refused by name. The crate opens the files that the configuration names, for
+//! reading, and nothing else; it does not know what a rule or a certificate means.
 
 mod authentication;
 mod checker;

@@ -73,7 +73,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
         offline_messages,
     };
     let hosts = host::read(checker, root, &inherited);
-    if hosts.is_empty() && !checker.problems.has_errors() {
+    if hosts.is_empty() && !checker.problems.is_partial {
         checker.problems.error(
             &Place::BuiltIn,
             "host",

@@ -144,7 +144,11 @@ impl std::error::Error for Rejected {}
 
 /// Collects problems while everything is read.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<Problem>);
+pub(crate) struct Problems {
+    found: Vec<Problem>,
+    /// True where a file was not read whole: what seems to be missing may only be unread.
+    pub(crate) is_partial: bool,
+}
 
 impl Problems {
     pub(crate) fn error(
@@ -172,26 +176,27 @@ impl Problems {
             path: path.to_string(),
             reason,
         };
-        if !self.0.contains(&problem) {
-            self.0.push(problem);
+        if !self.found.contains(&problem) {
+            self.found.push(problem);
         }
     }
 
     /// For a file that can not be read at all.
     pub(crate) fn unreadable(&mut self, file: &Path, reason: impl Into<String>) {
+        self.is_partial = true;
         self.error(&Place::BuiltIn, file.display(), reason);
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.0
+        self.found
             .iter()
             .any(|problem| problem.severity == Severity::Error)
     }
 
     /// All of them, in the order of their places; problems of one place keep the order of discovery.
     pub(crate) fn into_sorted(mut self) -> Vec<Problem> {
-        self.0.sort_by(|a, b| a.place.cmp(&b.place));
-        self.0
+        self.found.sort_by(|a, b| a.place.cmp(&b.place));
+        self.found
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum Accepts {
     Rate,
     /// Words that work now, and words of later versions.
     OneOf(&'static [&'static str], &'static [&'static str]),
+    /// A list of such words.
+    ListOf(&'static [&'static str]),
     Path,
     /// Text, described.
     Text(&'static str),
@@ -67,6 +69,7 @@ impl Accepts {
             }
             Self::Rate => "a rate such as \"3/h\" or \"120/m\"".to_owned(),
             Self::OneOf(now, _) => one_of(now),
+            Self::ListOf(words) => format!("a list of {}", one_of(words)),
             Self::Path => "a path".to_owned(),
             Self::Text(what) => (*what).to_owned(),
             Self::List(what) => format!("a list of {what}"),

@@ -55,6 +55,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("Component", "component"),
     ("component_secret", "component.<name>.secret"),
     ("trusted_proxies", "http.trusted_proxies"),
+    ("network_settings", "listener.<name>.socket"),
     ("admins", "host.<name>.admins"),
     ("allow_registration", "host.<name>.registration.enabled"),
     (
@@ -71,6 +72,34 @@ const FOREIGN: &[(&str, &str)] = &[
     ),
     ("default_iteration_count", "authentication.scram_iterations"),
     ("unlimited_jids", "network.limits.unlimited"),
+];
+
+/// Prosody's options without an equal here, and why.
+const NOTES: &[(&str, &str)] = &[
+    (
+        "modules_enabled",
+        "there are no modules to choose; what a host offers has keys of its own",
+    ),
+    (
+        "modules_disabled",
+        "there are no modules to choose; what a host offers has keys of its own",
+    ),
+    (
+        "plugin_paths",
+        "there are no plug-ins; firewall.scripts decide about stanzas",
+    ),
+    (
+        "network_backend",
+        "there is only one way to wait for sockets",
+    ),
+    (
+        "daemonize",
+        "the node stays in the foreground; let systemd or another supervisor start it",
+    ),
+    (
+        "pidfile",
+        "a lock on the data directory keeps a second node out",
+    ),
 ];
 
 /// Endings of Prosody's flat globals per service (`c2s_ports`, `https_ssl`), and ours.
@@ -106,26 +135,27 @@ pub(crate) fn below(pattern: &str, name: &str) -> String {
 
 /// The reason to give for `name`, which the section `spec` (at `pattern`) does not know.
 pub(crate) fn unknown(spec: &SectionSpec, pattern: &str, name: &str) -> String {
-    let what = if pattern.is_empty() {
-        "unknown section"
-    } else {
-        "unknown key"
-    };
     if spec.later.contains(&name) {
         return "not yet supported in this version".to_owned();
     }
-    match meant(spec, pattern, name) {
-        Some(Meant { path, later: true }) => {
-            format!("{what}: ours is `{path}`, which is not yet supported in this version")
-        }
-        Some(Meant { path, later: false }) => format!("{what}, did you mean `{path}`"),
-        None => format!("{what}; known here: {}", known_here(spec).join(", ")),
+    if let Some((_, note)) = NOTES.iter().find(|(theirs, _)| *theirs == name) {
+        return format!("unknown key: {note}");
+    }
+    let Some(Meant { path, later }) = meant(spec, pattern, name) else {
+        return format!("unknown key; known here: {}", known_here(spec).join(", "));
+    };
+    let path = path.replace("host.<name>", "host.\"<domain>\"");
+    if later {
+        format!("unknown key: ours is `{path}`, which is not yet supported in this version")
+    } else {
+        format!("unknown key, did you mean `{path}`")
     }
 }
 
 /// The closest of `words`, if one is close enough to be a slip of the hand.
 pub(crate) fn nearest<'a>(name: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (name.chars().count() / 3).max(1);
+    let length = name.chars().count();
+    let bound = if length < 4 { 1 } else { (length / 3).max(2) };
     words
         .into_iter()
         .map(|word| (distance(name, word), word))
@@ -142,10 +172,11 @@ struct Meant {
 fn meant(spec: &SectionSpec, pattern: &str, name: &str) -> Option<Meant> {
     let mut all = Vec::new();
     collect(&ROOT, "", &mut all);
-    if let Some(ours) = foreign(name) {
+    let plain = snake_case(name);
+    let own = spec.keys.iter().any(|key| key.name == plain);
+    if let Some(ours) = foreign(name).filter(|_| !own) {
         return Some(found(&all, pattern, ours));
     }
-    let plain = snake_case(name);
     let here: Vec<_> = spec
         .keys
         .iter()

@@ -1,6 +1,6 @@
 //! The merged configuration before it is typed: values that know where they come from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,19 +69,22 @@ pub(crate) fn parse_file(
     problems: &mut Problems,
 ) -> Map<String, Layered> {
     let lines = Lines::new(text);
-    let (table, errors) = DeTable::parse_recoverable(text);
+    let (_, errors) = DeTable::parse_recoverable(text);
+    let mut bad_lines = BTreeSet::new();
     for error in &errors {
         let line = lines.number(error.span().map_or(0, |span| span.start));
-        let place = Place::File(Arc::clone(file), line);
-        problems.error(
-            &place,
-            file.display(),
-            format!("not valid TOML: {}", error.message()),
-        );
+        if bad_lines.insert(line) {
+            let place = Place::File(Arc::clone(file), line);
+            let reason = format!("not valid TOML: {}", error.message());
+            problems.error(&place, file.display(), reason);
+            problems.is_partial = true;
+        }
     }
-    if !errors.is_empty() {
+    let readable = without(text, &bad_lines);
+    let Ok(table) = DeTable::parse(&readable) else {
         return Map::new();
-    }
+    };
+    let lines = Lines::new(&readable);
     let place_of = |offset: usize| Place::File(Arc::clone(file), lines.number(offset));
     let mut reader = Reader {
         place_of: &place_of,
@@ -118,6 +121,18 @@ pub(crate) fn parse_value(
             None
         }
     }
+}
+
+/// The text with the bad lines empty, so that the rest can be checked in the same run.
+fn without(text: &str, bad_lines: &BTreeSet<usize>) -> String {
+    let kept = text.split('\n').enumerate().map(|(position, line)| {
+        if bad_lines.contains(&(position + 1)) {
+            ""
+        } else {
+            line
+        }
+    });
+    kept.collect::<Vec<_>>().join("\n")
 }
 
 /// Line numbers of byte offsets.

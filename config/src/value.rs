@@ -81,27 +81,26 @@ pub fn show_duration(duration: Duration) -> String {
     show(DURATION_UNITS, duration.as_millis(), "0s")
 }
 
-/// Writes a size in the largest power-of-two unit that divides it.
+/// Writes a size in the largest unit that divides it, in powers of two where one fits.
 #[must_use]
 pub fn show_size(bytes: usize) -> String {
-    const BINARY: &[(&str, u64)] = &[
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-    ];
-    show(BINARY, bytes as u128, "0")
+    const BINARY: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let units = if bytes.is_multiple_of(1024) {
+        BINARY
+    } else {
+        SIZE_UNITS
+    };
+    show(units, bytes as u128, "0")
 }
 
 fn show(units: &[(&str, u64)], number: u128, zero: &str) -> String {
     if number == 0 {
         return zero.to_owned();
     }
-    let whole = units
+    let dividing = units
         .iter()
-        .rev()
-        .find(|(_, factor)| number % u128::from(*factor) == 0);
-    match whole {
+        .filter(|(_, factor)| number.is_multiple_of(u128::from(*factor)));
+    match dividing.max_by_key(|(_, factor)| *factor) {
         Some((unit, factor)) => format!("{}{unit}", number / u128::from(*factor)),
         None => number.to_string(),
     }
@@ -195,6 +194,6 @@ mod tests {
             assert_eq!(parse_size(&show_size(bytes)), Some(bytes));
         }
         assert_eq!(show_duration(Duration::from_secs(90)), "90s");
-        assert_eq!(show_size(10_000), "10000B");
+        assert_eq!(show_size(10_000), "10kB");
     }
 }

@@ -31,6 +31,11 @@ fn split_port(text: &str) -> Result<(&str, u16), String> {
             with_port(text)
         )
     };
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Err(format!(
+            "{text:?} is an IPv6 address without brackets and port: write one such as \"[2001:db8::1]:5222\""
+        ));
+    }
     if text.parse::<IpAddr>().is_ok() || text.ends_with(']') {
         return Err(missing());
     }
@@ -68,12 +73,6 @@ fn parse_bind_address(text: &str, address: &str) -> Result<IpAddr, String> {
     }
     if let Ok(address) = address.parse::<Ipv4Addr>() {
         return Ok(IpAddr::V4(address));
-    }
-    if address.parse::<Ipv6Addr>().is_ok() {
-        let port = text.rsplit(':').next().unwrap_or_default();
-        return Err(format!(
-            "an IPv6 address needs brackets: write \"[{address}]:{port}\""
-        ));
     }
     Err(not_literal(address))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::checker::{Checker, Section, word, wrong_word};
-use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
+use crate::checker::{Checker, Section, found, text, wrong_one_of};
+use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
 use crate::tls::{self, CertificateFiles, read_pair};
 use crate::value::show_size;
 
@@ -92,12 +92,14 @@ static TLS_TIMEOUT: Key = Key {
     example: "",
 };
 
+const TLS_VERSIONS: [&str; 2] = ["tls12", "tls13"];
+
 static DISABLE_PROTOCOLS: Key = Key {
     name: "disable_protocols",
-    accepts: Accepts::OneOf(&["tls12", "tls13"], &[]),
+    accepts: Accepts::ListOf(&TLS_VERSIONS),
     preset: Preset::Value("[]"),
     reload: Reload::NewConnections,
-    doc: "A list of TLS versions that are not negotiated: `tls12` or `tls13`, not both.",
+    doc: "TLS versions that are not negotiated; one must be left.",
     example: "[\"tls12\"]",
 };
 
@@ -268,7 +270,10 @@ pub(crate) fn read_tls(
         );
     }
     let disabled = checker.list(section, &DISABLE_PROTOCOLS, |node| {
-        word(node, &DISABLE_PROTOCOLS.accepts).ok_or_else(|| wrong_word(&DISABLE_PROTOCOLS, node))
+        let text = text(node)
+            .ok_or_else(|| format!("expected {}, found {}", one_of(&TLS_VERSIONS), found(node)))?;
+        let known = TLS_VERSIONS.contains(&text).then(|| text.to_owned());
+        known.ok_or_else(|| wrong_one_of(text, &TLS_VERSIONS, &[]))
     });
     let disabled = disabled.unwrap_or_default();
     let has = |version: &str| !disabled.iter().any(|name| name == version);
