@@ -186,21 +186,23 @@ impl SqliteStore {
             lock.is_some(),
         )?;
         let work = move || {
-            if let Err(panic) =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run()))
-            {
+            let mut writer = writer;
+            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run()));
+            if let Err(panic) = worked {
                 tracing::error!(
                     panic = panic_text(&*panic),
                     "the store's writer ended early"
                 );
             }
             // Reads that waited for a write are in the readers' queue by now.
+            writes.close();
             reads.close();
             for reader in readers {
                 if reader.join().is_err() {
                     tracing::error!("a reader of the store ended early");
                 }
             }
+            writer.finish();
             drop(lock);
             writes.ended();
         };

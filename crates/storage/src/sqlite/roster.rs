@@ -64,7 +64,9 @@ fn request(row: &Row<'_>) -> rusqlite::Result<StoredRequest> {
 
 fn version(connection: &Connection, account: i64) -> rusqlite::Result<u64> {
     let sql = "select roster_version from accounts where id = ?1";
-    let version: i64 = connection.prepare_cached(sql)?.query_row([account], |row| row.get(0))?;
+    let version: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([account], |row| row.get(0))?;
     u64::try_from(version).map_err(|_| damaged("accounts.roster_version"))
 }
 

@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Works until the queue is closed and empty.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         while let Some(batch) = self.queue.take(BATCH) {
             let held = Held::of(&batch);
             // Callers whose answer is lost in a panic here see their channel close.
@@ -88,7 +88,6 @@ impl Writer {
             }
             self.queue.release(&held);
         }
-        self.finish();
     }
 
     /// Runs of writes between tasks that only wait are committed together.
@@ -283,8 +282,9 @@ impl Writer {
         Ok(batch)
     }
 
-    /// Leaves a database without a log behind, if it can.
-    fn finish(self) {
+    /// Leaves a database without a log behind, if it can. Call it when the readers are gone: the last connection to
+    /// close takes the log away.
+    pub(super) fn finish(self) {
         if let Some(connection) = self.connection {
             let farewell = || {
                 connection.execute(
