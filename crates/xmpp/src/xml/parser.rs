@@ -61,7 +61,7 @@ enum Item {
 /// size however it is split.
 ///
 /// ```
-/// use xmpp::xml::{Limits, StreamEvent, StreamParser};
+/// use portcullis_xmpp::xml::{Limits, StreamEvent, StreamParser};
 ///
 /// let mut parser = StreamParser::new(Limits::CLIENT);
 /// let mut input: &[u8] = b"<stream:stream xmlns='jabber:client' \

@@ -34,7 +34,7 @@ enum Namespace {
 /// written as they are.
 ///
 /// ```
-/// use xmpp::{ns, xml::XmlWriter};
+/// use portcullis_xmpp::{ns, xml::XmlWriter};
 ///
 /// let mut xml = XmlWriter::new();
 /// xml.open("query", ns::ROSTER);
