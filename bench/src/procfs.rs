@@ -125,6 +125,23 @@ fn parse_schedstat(text: &str) -> Option<Duration> {
         .map(Duration::from_nanos)
 }
 
+/// CPU time that all processes of the machine have used together, in seconds.
+pub fn machine_seconds() -> io::Result<f64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    parse_machine(&stat).ok_or_else(|| io::Error::other("unreadable /proc/stat"))
+}
+
+/// The first line holds user, nice, system, idle, iowait, irq, softirq and steal.
+fn parse_machine(stat: &str) -> Option<f64> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<u64> = fields
+        .split_ascii_whitespace()
+        .map_while(|field| field.parse().ok())
+        .collect();
+    let busy: u64 = fields.get(..3)?.iter().sum::<u64>() + fields.get(5..7)?.iter().sum::<u64>();
+    Some(busy as f64 * TICK.as_secs_f64())
+}
+
 /// Resident memory of process `pid` in KiB, from `smaps_rollup` or, where that is missing, from `status`.
 pub fn resident_kib(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))
@@ -158,6 +175,13 @@ mod tests {
             Some(1234)
         );
         assert_eq!(parse_resident("VmSize: 9 kB\nVmRSS:\t  77 kB\n"), Some(77));
+    }
+
+    #[test]
+    fn the_machine_is_busy_with_all_but_idling() {
+        let stat = "cpu  100 20 30 4000 500 6 4 9 0 0\ncpu0 1 1 1 1\n";
+        assert_eq!(parse_machine(stat), Some(1.6));
+        assert!(machine_seconds().unwrap() > 0.0);
     }
 
     #[test]

@@ -67,6 +67,10 @@ pub struct Window {
     pub delivered: u64,
     /// What the server used in it; at the moment of opening while it is open.
     pub usage: Usage,
+    /// The same of this process.
+    generator: Usage,
+    /// CPU seconds of the whole machine, likewise.
+    machine: f64,
 }
 
 impl Window {
@@ -74,6 +78,8 @@ impl Window {
     pub fn open(pid: Option<u32>, delivered: u64) -> Result<Self> {
         Ok(Self {
             usage: read(pid)?,
+            generator: read(Some(std::process::id()))?,
+            machine: procfs::machine_seconds()?,
             opened: Instant::now(),
             seconds: 0.0,
             delivered,
@@ -82,13 +88,18 @@ impl Window {
 
     /// Ends now.
     pub fn close(self, pid: Option<u32>, delivered: u64) -> Result<Self> {
-        let usage = read(pid)?.since(&self.usage);
         Ok(Self {
             seconds: self.opened.elapsed().as_secs_f64(),
             delivered: delivered - self.delivered,
-            usage,
+            usage: read(pid)?.since(&self.usage),
+            generator: read(Some(std::process::id()))?.since(&self.generator),
+            machine: procfs::machine_seconds()? - self.machine,
             ..self
         })
+    }
+
+    fn load(&self, seconds: f64) -> f64 {
+        seconds / self.seconds
     }
 }
 
@@ -122,6 +133,9 @@ pub struct Report {
     pub server_load: Option<f64>,
     /// CPU time of the generator, likewise.
     pub generator_load: f64,
+    /// CPU time of all other processes, likewise: near 0 on a quiet machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_load: Option<f64>,
     /// Half of the latencies were below this, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p50_us: Option<f64>,
@@ -143,6 +157,7 @@ impl Report {
     /// Fills in what every kind of work has.
     pub fn new(work: &'static str, sessions: usize, window: &Window, pid: Option<u32>) -> Self {
         let cpu = window.usage.seconds();
+        let generator = window.generator.seconds();
         let count = window.delivered;
         Self {
             work,
@@ -152,7 +167,8 @@ impl Report {
             per_second: count as f64 / window.seconds,
             cpu_us: pid.filter(|_| count > 0).map(|_| cpu * 1e6 / count as f64),
             server_load: pid.map(|_| cpu / window.seconds),
-            generator_load: 0.0,
+            generator_load: window.load(generator),
+            other_load: pid.map(|_| window.load((window.machine - cpu - generator).max(0.0))),
             p50_us: None,
             p99_us: None,
             kib_per_session: None,
@@ -183,6 +199,7 @@ impl Report {
             (self.p50_us, " µs p50"),
             (self.p99_us, " µs p99"),
             (self.kib_per_session, " KiB/session"),
+            (self.other_load, " load of others"),
         ];
         for (value, unit) in optional {
             if let Some(value) = value {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -18,7 +18,7 @@ use portcullis_bench::idle::{self, Idle};
 use portcullis_bench::presence::{self, Presence};
 use portcullis_bench::report::Report;
 use portcullis_bench::storm::{self, Storm};
-use portcullis_bench::{procfs, transport};
+use portcullis_bench::transport;
 
 /// Load generator for XMPP servers. The report goes to standard output as JSON and to standard error as a line.
 #[derive(Debug, Parser)]
@@ -101,23 +101,13 @@ fn main() -> Result<()> {
 async fn work(options: &Options) -> Result<Report> {
     let target = Rc::new(target(&options.server)?);
     let pid = options.server.pid;
-    let start = (Instant::now(), own_seconds()?);
-    let report = match &options.command {
-        Command::Chat(chat) => chat::run(target, chat, pid).await?,
-        Command::Login(storm) => storm::run(target, storm, pid).await?,
-        Command::Presence(presence) => presence::run(target, presence, pid).await?,
-        Command::Idle(idle) => idle::run(target, idle, pid).await?,
+    match &options.command {
+        Command::Chat(chat) => chat::run(target, chat, pid).await,
+        Command::Login(storm) => storm::run(target, storm, pid).await,
+        Command::Presence(presence) => presence::run(target, presence, pid).await,
+        Command::Idle(idle) => idle::run(target, idle, pid).await,
         Command::Accounts { .. } => unreachable!("handled before the runtime starts"),
-    };
-    let generator_load = (own_seconds()? - start.1) / start.0.elapsed().as_secs_f64();
-    Ok(Report {
-        generator_load,
-        ..report
-    })
-}
-
-fn own_seconds() -> Result<f64> {
-    Ok(procfs::usage(std::process::id())?.seconds())
+    }
 }
 
 fn target(server: &Server) -> Result<Target> {

@@ -69,14 +69,22 @@ impl Outcomes {
     }
 
     fn median(&self, row: Row, kind: Kind, pick: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-        let mut values: Vec<f64> = self
+        let samples = self.samples.get(&(row, kind))?;
+        median(samples.iter().filter_map(pick).collect())
+    }
+
+    /// What other processes did meanwhile, in cores: the median of all reports.
+    pub(super) fn other_load(&self) -> Option<f64> {
+        let reports = self
             .samples
-            .get(&(row, kind))?
-            .iter()
-            .filter_map(pick)
-            .collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len().checked_sub(1)? / 2).copied()
+            .values()
+            .flatten()
+            .flat_map(|sample| &sample.reports);
+        median(
+            reports
+                .filter_map(|report| report.get("other_load")?.as_f64())
+                .collect(),
+        )
     }
 
     /// Whether our node reached the row's goal; `None` if that can not be said.
@@ -116,6 +124,12 @@ impl Outcomes {
             "met": self.is_met(row), "imbalance": self.imbalance(row), "servers": servers,
         })
     }
+}
+
+/// The lower one of the two in the middle.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().checked_sub(1)? / 2).copied()
 }
 
 #[cfg(test)]

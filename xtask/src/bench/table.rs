@@ -15,11 +15,11 @@ have the same 2,200 users, the same P-256 certificate, no archive, no offline me
 and no rate limits. The relay (`bench/src/relay.rs`) parses nothing: it reads from one socket and writes to
 another, and stands for what the kernel and tokio cost by themselves.
 
-A chat is a pair of sessions that answer each message with one of the same size (a body of 100 bytes where\nnothing else is said), addressed to the full JID. CPU time is the
-user and system time of the server's process divided by what the generator received; log-ins are closed again, which is part of
-the figure. A log-in is a new connection with a full TLS handshake; the relay has no SASL. Idle sessions have sent their
-initial presence; memory is the growth of the resident size. Latency counts from the time at which a message was due.
-Tables hold medians where a run was repeated.
+A chat is a pair of sessions that answer each message with one of the same size (a body of 100 bytes where nothing else is
+said), addressed to the full JID. CPU time is the user and system time of the server's process divided by what the generator
+received. A log-in is a new connection with a full TLS handshake, and its end; the relay has no SASL. Idle sessions have
+sent their initial presence; memory is the growth of the resident size. Latency counts from the time at which a message was
+due. Where a run was repeated, figures are medians.
 ";
 
 /// The whole page.
@@ -29,7 +29,11 @@ pub(super) fn render(outcomes: &Outcomes, machine: &[String]) -> String {
     for line in machine {
         text += &format!("- {line}\n");
     }
-    text += &format!("- Command: `{}`\n\n", command());
+    text += &format!("- Command: `{}`\n", command());
+    if let Some(load) = outcomes.other_load() {
+        text += &format!("- Load of all other processes: {load:.2} cores (median over all rows)\n");
+    }
+    text.push('\n');
     text += &costs(outcomes);
     text += &rates(outcomes);
     text
