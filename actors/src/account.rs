@@ -297,8 +297,18 @@ impl Account {
     fn loaded(&mut self, profile: Profile, context: &mut Context<Self>) {
         self.publish(profile);
         self.phase = Phase::Ready;
+        self.forget_closed();
         self.release(context);
         self.retire_when_idle(context);
+    }
+
+    /// Lets go of sessions that ended while this account could not be told.
+    fn forget_closed(&mut self) {
+        let closed: Vec<_> =
+            self.handle.sessions().iter().filter(|session| !session.is_open()).cloned().collect();
+        for session in closed {
+            self.detach(&session);
+        }
     }
 
     /// Makes `profile` what rules and sessions see.

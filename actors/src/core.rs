@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 use portcullis_config::Config;
 use storage::{Role, Store};
 use xmpp::jid::BareJid;
+use xmpp::sasl::ServerSecret;
+use xmpp::stream::{HostSettings, StreamSettings};
 
 use crate::account::{Account, SharedContacts};
 use crate::arbiters::Workers;
@@ -33,6 +35,8 @@ pub struct Core {
     /// What TLS shows.
     pub certificates: Certificates,
     config: ArcSwap<Config>,
+    streams: ArcSwap<StreamSettings>,
+    secret: ServerSecret,
     next_session: AtomicU64,
     next_account: AtomicU64,
 }
@@ -53,6 +57,8 @@ pub struct Parts {
     pub certificates: Certificates,
     /// The configuration in force.
     pub config: Arc<Config>,
+    /// Random bytes of this node that survive a restart.
+    pub secret: ServerSecret,
 }
 
 impl Core {
@@ -66,7 +72,9 @@ impl Core {
             workers: parts.workers,
             passwords: parts.passwords,
             certificates: parts.certificates,
+            streams: ArcSwap::from_pointee(stream_settings(&parts.config, &parts.secret)),
             config: ArcSwap::new(parts.config),
+            secret: parts.secret,
             next_session: AtomicU64::new(1),
             next_account: AtomicU64::new(1),
         })
@@ -79,7 +87,13 @@ impl Core {
 
     /// Puts another configuration in force.
     pub fn set_config(&self, config: Arc<Config>) {
+        self.streams.store(Arc::new(stream_settings(&config, &self.secret)));
         self.config.store(config);
+    }
+
+    /// What new streams are negotiated by.
+    pub fn stream_settings(&self) -> Arc<StreamSettings> {
+        self.streams.load_full()
     }
 
     /// A number for a session.
@@ -147,4 +161,14 @@ impl Core {
             Account::new(Arc::clone(&core), Arc::clone(&handle))
         })
     }
+}
+
+fn stream_settings(config: &Config, secret: &ServerSecret) -> StreamSettings {
+    let hosts = config.hosts.values().map(|host| HostSettings {
+        registration: host.registration.enabled,
+        ..HostSettings::new(host.domain.clone())
+    });
+    let mut settings = StreamSettings::new(secret.clone(), hosts);
+    settings.iterations = config.authentication.scram_iterations;
+    settings
 }

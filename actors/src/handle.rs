@@ -40,6 +40,8 @@ pub struct SessionHandle {
     outbound: Arc<Outbound>,
     session: Addr<Session>,
     ledger: Ledger,
+    /// The client has been told its address; before that it is sent nothing.
+    is_announced: AtomicBool,
     presence: Mutex<Presence>,
     marks: Mutex<BTreeMap<String, SystemTime>>,
 }
@@ -86,6 +88,7 @@ impl SessionHandle {
             outbound,
             session,
             ledger: Ledger::default(),
+            is_announced: AtomicBool::new(false),
             presence: Mutex::default(),
             marks: Mutex::default(),
         }
@@ -96,7 +99,7 @@ impl SessionHandle {
     /// # Errors
     /// The connection is closing, or the client reads too slowly.
     pub fn send(&self, stanza: &Stanza) -> Result<(), OutboundError> {
-        self.outbound.push(|out| stanza.write_to(out))
+        self.send_with(|out| stanza.write_to(out))
     }
 
     /// Queues bytes that are whole stanzas.
@@ -104,7 +107,15 @@ impl SessionHandle {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_with(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), OutboundError> {
+        if !self.is_announced.load(Ordering::Acquire) {
+            return Err(OutboundError::Closed);
+        }
         self.outbound.push(write)
+    }
+
+    /// The client has been told its address: from now on stanzas may be sent to it.
+    pub(crate) fn announce(&self) {
+        self.is_announced.store(true, Ordering::Release);
     }
 
     /// Whether the client can still be sent something.

@@ -56,6 +56,11 @@ impl HostHandle {
         Self { domain: domain.into(), roles, groups, slot }
     }
 
+    /// Where the host's actor is.
+    pub fn slot(&self) -> &Slot<Host> {
+        &self.slot
+    }
+
     /// Tells the host a stanza.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! nobody else is made to wait for it.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -58,6 +59,7 @@ pub enum Next {
 pub struct Outbound {
     queue: Mutex<Queue>,
     writer: AtomicWaker,
+    flusher: AtomicWaker,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl Outbound {
     /// An open queue that holds at most `limit` bytes, those being written included.
     pub fn new(limit: usize) -> Arc<Self> {
         let queue = Queue { pending: Vec::new(), in_flight: 0, limit, phase: Phase::Open };
-        Arc::new(Self { queue: Mutex::new(queue), writer: AtomicWaker::new() })
+        Arc::new(Self { queue: Mutex::new(queue), writer: AtomicWaker::new(), flusher: AtomicWaker::new() })
     }
 
     /// Appends what `write` writes.
@@ -168,6 +170,25 @@ impl Outbound {
     pub fn written(&self, count: usize) {
         let mut queue = self.queue.lock();
         queue.in_flight = queue.in_flight.saturating_sub(count);
+        let is_flushed = queue.in_flight == 0 && queue.pending.is_empty();
+        drop(queue);
+        if is_flushed {
+            self.flusher.wake();
+        }
+    }
+
+    /// Waits until all that is queued now has left, or nothing leaves any more. For one waiter.
+    pub async fn flushed(&self) {
+        poll_fn(|cx| {
+            self.flusher.register(cx.waker());
+            let queue = self.queue.lock();
+            let is_empty = queue.in_flight == 0 && queue.pending.is_empty();
+            match is_empty || queue.phase == Phase::Aborted {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 
     /// The writer's side: gives a written buffer back.

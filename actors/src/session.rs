@@ -68,6 +68,8 @@ pub(crate) enum ReaderEnd {
     Lost(std::io::Error),
     /// The client broke the protocol, or was silent for too long.
     Error(StreamError),
+    /// The negotiation has ended the stream, and has said why.
+    Said(Option<StreamError>),
 }
 
 /// The outgoing side has come to its end. Sent by the writer.
@@ -248,6 +250,7 @@ impl Handler<ReaderEnded> for Session {
         match end {
             ReaderEnd::Closed => self.close(None, context),
             ReaderEnd::Error(error) => self.close(Some(error), context),
+            ReaderEnd::Said(error) => self.leave(error.as_ref(), |_| {}, context),
             ReaderEnd::Lost(error) => {
                 tracing::debug!(peer = %self.peer, %error, "connection lost");
                 context.stop();
@@ -278,25 +281,35 @@ impl Handler<EndSession> for Session {
 }
 
 impl Session {
-    /// Says good-bye, with an error or without, and gives the client `timeouts.close` to answer
-    /// (RFC 6120 §4.4).
+    /// Says good-bye, with an error or without (RFC 6120 §4.4).
     fn close(&mut self, error: Option<StreamError>, context: &mut Context<Self>) {
+        let farewell = |out: &mut Vec<u8>| {
+            if let Some(error) = &error {
+                error.write_to(out);
+            }
+            out.extend_from_slice(b"</stream:stream>");
+        };
+        self.leave(error.as_ref(), farewell, context);
+    }
+
+    /// Unbinds, writes the last bytes and gives the client `timeouts.close` to close its side.
+    fn leave(
+        &mut self,
+        error: Option<&StreamError>,
+        farewell: impl FnOnce(&mut Vec<u8>),
+        context: &mut Context<Self>,
+    ) {
         if self.is_ending {
             return;
         }
         self.is_ending = true;
+        tracing::debug!(peer = %self.peer, error = error.map(tracing::field::display), "closing");
         if let Some(bound) = self.bound.take() {
             detach(&self.core, self.placement.index(), bound);
         }
         self.queue.clear();
         self.stalled = None;
-        tracing::debug!(peer = %self.peer, error = error.as_ref().map(tracing::field::display), "closing");
-        self.outbound.finish(|out| {
-            if let Some(error) = &error {
-                error.write_to(out);
-            }
-            out.extend_from_slice(b"</stream:stream>");
-        });
+        self.outbound.finish(farewell);
         context.run_later(self.policy.load().timeouts.close, |_, context| context.stop());
     }
 }

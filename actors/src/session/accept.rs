@@ -129,7 +129,7 @@ async fn read(
     let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
         Box::pin(negotiate(negotiator));
     match negotiation.await {
-        Ok(parser) => reader::run(connection, parser, session, credit, silence).await,
+        Ok(negotiated) => reader::run(connection, negotiated, session, credit, silence).await,
         Err(end) => reader::end_with(&connection, &session, end).await,
     }
 }

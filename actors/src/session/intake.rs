@@ -10,7 +10,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::{Stanza, StanzaKind};
 
 use super::{Bound, Session};
-use crate::account::FromClient;
+use crate::account::{FromClient, blocked_by_sender};
 use crate::delivery::{Deliver, Origin};
 use crate::handle::Ticket;
 use crate::offer::Refused;
@@ -106,6 +106,11 @@ impl Session {
         if let Some(error) = malformation(&stanza) {
             let origin = Origin::Session(Arc::clone(&bound.handle));
             Deliver::new(stanza, origin).bounce(error);
+            return Ok(());
+        }
+        if stanza.to().is_some_and(|to| bound.account.profile().blocklist.blocks(to)) {
+            let origin = Origin::Session(Arc::clone(&bound.handle));
+            Deliver::new(stanza, origin).bounce(blocked_by_sender());
             return Ok(());
         }
         match answers_here(&stanza, bound) {

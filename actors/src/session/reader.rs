@@ -12,6 +12,7 @@ use xmpp::Stanza;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::{StreamEvent, StreamParser};
 
+use super::negotiation::Negotiated;
 use super::{Received, ReaderEnd, ReaderEnded, Session, Silent};
 use crate::connection::Connection;
 use crate::offer::offer;
@@ -63,20 +64,34 @@ impl Credit {
 }
 
 /// What one read brought.
+#[derive(Default)]
 struct Batch {
     stanzas: Vec<Stanza>,
     end: Option<ReaderEnd>,
 }
 
+impl Batch {
+    fn lost() -> Self {
+        let end = ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into());
+        Self { stanzas: Vec::new(), end: Some(end) }
+    }
+}
+
 /// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
 pub(super) async fn run(
     connection: Connection,
-    mut parser: StreamParser,
+    negotiated: Negotiated,
     session: Addr<Session>,
     credit: Rc<Credit>,
     silence: Duration,
 ) {
-    let end = read_stanzas(&connection, &mut parser, &session, &credit, silence).await;
+    let Negotiated { mut parser, read_ahead } = negotiated;
+    let early = parse(&mut parser, &read_ahead);
+    drop(read_ahead);
+    let end = match hand_over(early, &session, &credit) {
+        Some(end) => end,
+        None => read_stanzas(&connection, &mut parser, &session, &credit, silence).await,
+    };
     drop(parser);
     end_with(&connection, &session, end).await;
 }
@@ -115,7 +130,10 @@ async fn read_stanzas(
     let mut watch = Watch::new(silence);
     loop {
         credit.available().await;
-        let read = connection.read(|bytes| parse(parser, bytes));
+        let read = connection.read(|bytes| match bytes {
+            [] => Batch::lost(),
+            bytes => parse(parser, bytes),
+        });
         let batch = tokio::select! {
             biased;
             batch = read => match batch {
@@ -131,24 +149,25 @@ async fn read_stanzas(
             }
         };
         watch.heard();
-        if !batch.stanzas.is_empty() {
-            credit.batches.set(credit.batches.get() + 1);
-            if offer(session, Received(batch.stanzas)).is_err() {
-                return ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
-            }
-        }
-        if let Some(end) = batch.end {
+        if let Some(end) = hand_over(batch, session, credit) {
             return end;
         }
     }
 }
 
-fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
-    let mut batch = Batch { stanzas: Vec::new(), end: None };
-    if bytes.is_empty() {
-        batch.end = Some(ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into()));
-        return batch;
+/// Gives the session what was read; how the stream ended, if it did.
+fn hand_over(batch: Batch, session: &Addr<Session>, credit: &Credit) -> Option<ReaderEnd> {
+    if !batch.stanzas.is_empty() {
+        credit.batches.set(credit.batches.get() + 1);
+        if offer(session, Received(batch.stanzas)).is_err() {
+            return Some(ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into()));
+        }
     }
+    batch.end
+}
+
+fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
+    let mut batch = Batch::default();
     loop {
         match parser.next(&mut bytes) {
             Ok(Some(StreamEvent::Stanza(stanza))) => batch.stanzas.push(stanza),

@@ -1,0 +1,214 @@
+//! The loop between the client, the machine, the store and the workers.
+
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::net::TcpStream;
+use xmpp::jid::{BareJid, DomainPart};
+use xmpp::sasl::CredentialsAnswer;
+use xmpp::stream::{Established, Input, Negotiation, Output, Registration, TlsFacts};
+use xmpp::xml::{Limits, StreamParser};
+
+use super::{Negotiated, Negotiator};
+use crate::connection::Transport;
+use crate::offer::offer;
+use crate::register;
+use crate::session::{BoundTo, ReaderEnd};
+use crate::tls;
+
+/// One negotiation under way.
+pub(super) struct Driver {
+    pub(super) with: Negotiator,
+    parser: StreamParser,
+    machine: Negotiation,
+    /// Bytes read and not parsed yet.
+    input: Vec<u8>,
+    pub(super) bound: Option<BoundTo>,
+    is_established: bool,
+}
+
+impl Driver {
+    /// Does the handshake that comes first on a direct TLS listener (XEP-0368), and waits for the
+    /// header.
+    pub(super) async fn open(with: Negotiator) -> Result<Self, ReaderEnd> {
+        let config = with.policy.load().clone();
+        let facts = match config.tls.implicit {
+            true => Some(handshake(&with, None).await.map_err(ReaderEnd::Lost)?),
+            false => None,
+        };
+        let limits = Limits::UNAUTHENTICATED.with_stanza_bytes(config.limits.pre_auth_stanza);
+        let settings = with.core.stream_settings();
+        let machine = Negotiation::new(settings, with.tls_policy(), facts);
+        Ok(Self {
+            with,
+            parser: StreamParser::new(limits),
+            machine,
+            input: Vec::new(),
+            bound: None,
+            is_established: false,
+        })
+    }
+
+    /// Feeds the machine until a resource is bound.
+    pub(super) async fn run(&mut self) -> Result<(), ReaderEnd> {
+        while !self.is_established {
+            let input = self.next_input().await?;
+            self.feed(input).await?;
+        }
+        Ok(())
+    }
+
+    /// What the reader goes on with.
+    pub(super) fn into_negotiated(self) -> Negotiated {
+        Negotiated { parser: self.parser, read_ahead: self.input }
+    }
+
+    /// Ends the stream by way of the machine, which knows whether a header was sent.
+    pub(super) fn fail(&mut self, input: Input) -> ReaderEnd {
+        for output in self.machine.handle(input) {
+            match output {
+                Output::Send(bytes) => self.send(&bytes),
+                Output::Close(error) => return ReaderEnd::Said(error),
+                _ => {}
+            }
+        }
+        ReaderEnd::Said(None)
+    }
+
+    /// The next thing the client sent.
+    async fn next_input(&mut self) -> Result<Input, ReaderEnd> {
+        loop {
+            let mut rest = self.input.as_slice();
+            let parsed = self.parser.next(&mut rest);
+            let used = self.input.len() - rest.len();
+            self.input.drain(..used);
+            match parsed {
+                Ok(Some(event)) => return Ok(event.into()),
+                Ok(None) => self.read().await?,
+                Err(error) => return Ok(Input::Fail(error)),
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), ReaderEnd> {
+        let input = &mut self.input;
+        let read = self.with.connection.read(|bytes| {
+            input.extend_from_slice(bytes);
+            bytes.len()
+        });
+        match read.await {
+            Ok(0) => Err(ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(()),
+            Err(error) => Err(ReaderEnd::Lost(error)),
+        }
+    }
+
+    /// Feeds one input and all the answers that follow from it.
+    async fn feed(&mut self, input: Input) -> Result<(), ReaderEnd> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for output in self.machine.handle(input) {
+                inputs.extend(self.perform(output).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the machine says; the answer, if it waits for one.
+    async fn perform(&mut self, output: Output) -> Result<Option<Input>, ReaderEnd> {
+        match output {
+            Output::Send(bytes) => self.send(&bytes),
+            Output::StartTls { host, proceed } => return self.start_tls(host, proceed).await.map(Some),
+            Output::ResetParser { is_authenticated } => self.reset_parser(is_authenticated),
+            Output::Lookup(user) => return Ok(Some(self.look_up(user).await)),
+            Output::CheckPassword(check) => {
+                let verdict = self.with.core.passwords.check(check).await;
+                return Ok(Some(Input::PasswordChecked(verdict)));
+            }
+            Output::Register(registration) => return Ok(Some(self.register(registration).await)),
+            Output::Bind(jid) => return Ok(Some(Input::Bound(self.bind(jid).await))),
+            Output::Established(established) => self.establish(&established)?,
+            Output::Close(error) => return Err(ReaderEnd::Said(error)),
+        }
+        Ok(None)
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        // A closed queue is one whose writer has ended: the next read finds out.
+        let _closed = self.with.outbound.push(|out| out.extend_from_slice(bytes));
+    }
+
+    fn reset_parser(&mut self, is_authenticated: bool) {
+        self.parser.reset();
+        if is_authenticated {
+            let stanza = self.with.policy.load().limits.stanza;
+            self.parser.set_limits(Limits::CLIENT.with_stanza_bytes(stanza));
+        }
+    }
+
+    /// STARTTLS (RFC 6120 §5.4.3); bytes that came in plain text must not be read as protected ones.
+    async fn start_tls(&mut self, host: DomainPart, proceed: &[u8]) -> Result<Input, ReaderEnd> {
+        if !self.input.is_empty() || self.parser.is_pending() {
+            return Ok(Input::PipelinedPlaintext);
+        }
+        self.send(proceed);
+        self.with.outbound.flushed().await;
+        let facts = handshake(&self.with, Some(&host)).await;
+        facts.map(Input::TlsDone).map_err(ReaderEnd::Lost)
+    }
+
+    async fn look_up(&self, user: BareJid) -> Input {
+        let answer = match self.with.core.store.credentials(&user).await {
+            Ok(Some(credentials)) => CredentialsAnswer::Known {
+                credentials: register::keys_of(credentials),
+                is_disabled: false,
+            },
+            Ok(None) => CredentialsAnswer::Unknown,
+            Err(error) => {
+                tracing::error!(%user, %error, "credentials not read");
+                CredentialsAnswer::Unavailable
+            }
+        };
+        Input::Credentials(answer)
+    }
+
+    async fn register(&self, registration: Registration) -> Input {
+        let Registration { user, password } = registration;
+        let peer = self.with.peer.ip();
+        Input::Registered(register::create(&self.with.core, peer, &user, password).await)
+    }
+
+    fn establish(&mut self, established: &Established) -> Result<(), ReaderEnd> {
+        tracing::debug!(jid = %established.jid, mechanism = ?established.mechanism, "stream established");
+        let lost = || ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
+        let bound = self.bound.take().ok_or_else(lost)?;
+        bound.handle.announce();
+        self.is_established = true;
+        offer(&self.with.session, bound).map_err(|_| lost())
+    }
+}
+
+/// The TLS handshake of the server's side, within its own deadline.
+async fn handshake(with: &Negotiator, host: Option<&DomainPart>) -> io::Result<TlsFacts> {
+    let Some(Transport::Plain(stream)) = with.connection.take() else {
+        return Err(io::ErrorKind::NotConnected.into());
+    };
+    let limit = with.policy.load().tls.timeout;
+    let accepted = tokio::time::timeout(limit, accept(with, host, stream)).await;
+    let (stream, facts) = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    with.connection.put(Transport::Tls(stream));
+    Ok(facts)
+}
+
+async fn accept(
+    with: &Negotiator,
+    host: Option<&DomainPart>,
+    stream: TcpStream,
+) -> io::Result<(Box<tokio_rustls::server::TlsStream<TcpStream>>, TlsFacts)> {
+    let config = with.policy.load().clone();
+    let acceptor = with.core.certificates.acceptor(&config, host.map(|host| host.as_str()))?;
+    let stream = acceptor.accept(stream).await?;
+    let facts = TlsFacts { exporter: tls::exporter(stream.get_ref().1) };
+    Ok((Box::new(stream), facts))
+}
+
