@@ -266,22 +266,34 @@ impl TestClient {
 
     /// Waits for this stream error, the closing tag and the end of the connection; returns the error element.
     pub async fn expect_stream_error(&mut self, condition: &str) -> Xml {
-        let found = loop {
-            match self.event().await {
-                Event::Item(Item::Header(header)) => self.header = header,
-                Event::Item(Item::Element(element)) if element.name == "error" => break element,
-                Event::Item(Item::Element(_)) => {}
-                other => self.fail(&format!("wanted stream error {condition}, got {other:?}")),
-            }
-        };
-        if found
-            .child_ns(condition, "urn:ietf:params:xml:ns:xmpp-streams")
-            .is_none()
-        {
+        let found = self.stream_error(condition).await;
+        if found.child_ns(condition, "urn:ietf:params:xml:ns:xmpp-streams").is_none() {
             self.fail(&format!("wanted stream error {condition}, got {found}"));
         }
         self.expect_end().await;
         found
+    }
+
+    async fn stream_error(&mut self, wanted: &str) -> Xml {
+        loop {
+            match self.event().await {
+                Event::Item(Item::Header(header)) => self.header = header,
+                Event::Item(Item::Element(element)) if element.name == "error" => return element,
+                Event::Item(Item::Element(_)) => {}
+                other => self.fail(&format!("wanted stream error {wanted}, got {other:?}")),
+            }
+        }
+    }
+
+    /// Waits for a stream error of any of these conditions, and then for the end; returns the condition.
+    pub async fn expect_any_stream_error(&mut self, conditions: &[&str]) -> String {
+        let found = self.stream_error(&conditions.join(" or ")).await;
+        let condition = found.children.first().map(|c| c.name.clone()).unwrap_or_default();
+        if !conditions.contains(&condition.as_str()) {
+            self.fail(&format!("wanted stream error {conditions:?}, got {found}"));
+        }
+        self.expect_end().await;
+        condition
     }
 
     /// Waits for the closing tag and the end of the connection.

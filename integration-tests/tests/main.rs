@@ -1,6 +1,15 @@
 //! One binary for all black-box tests; a module per feature.
 
+mod blocking;
+mod hostile;
 mod login;
+mod messages;
+mod offline;
+mod presence;
+mod registration;
 mod roster;
 mod scram_tampering;
+mod services;
+mod smuggling;
+mod subscription;
 mod tls;
