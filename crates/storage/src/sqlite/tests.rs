@@ -1,11 +1,13 @@
 use std::sync::Mutex;
 use std::sync::mpsc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
 use crate::contract::{self, account, block_on, message, user};
+use crate::{OfflineId, Store};
 
 mod damage;
 mod kill;

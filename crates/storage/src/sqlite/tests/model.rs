@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use xmpp::roster::{RosterItem, Subscription};
 
 use super::*;
-use crate::{ItemUpdate, MemoryStore, RequestUpdate};
+use crate::{ItemUpdate, MemoryStore, PrivateKey, RequestUpdate, Role, RosterLimits, RosterUpdate};
 
 #[derive(Debug, Clone)]
 enum Act {
