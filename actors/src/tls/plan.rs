@@ -1,0 +1,49 @@
+//! What of the configuration concerns certificates.
+
+use std::path::PathBuf;
+
+use portcullis_config::{CertificateFiles, Config};
+
+/// Which certificates are needed where.
+pub(super) struct Plan {
+    pub(super) data_directory: PathBuf,
+    /// Every host, with its own pair if it has one.
+    pub(super) hosts: Vec<(String, Option<CertificateFiles>)>,
+    /// Every listener with TLS.
+    pub(super) listeners: Vec<ListenerPlan>,
+    pub(super) may_make_self_signed: bool,
+}
+
+/// A listener with TLS.
+pub(super) struct ListenerPlan {
+    pub(super) name: String,
+    /// Its own pair or that of `tls.default`.
+    pub(super) files: Option<CertificateFiles>,
+    pub(super) tls12: bool,
+    pub(super) tls13: bool,
+}
+
+impl Plan {
+    pub(super) fn of(config: &Config) -> Self {
+        let hosts = config.hosts.iter();
+        let listeners = config
+            .listeners
+            .values()
+            .filter(|listener| listener.tls.enabled);
+        Self {
+            data_directory: config.node.data_directory.clone(),
+            hosts: hosts
+                .map(|(domain, host)| (domain.to_string(), host.certificate.clone()))
+                .collect(),
+            listeners: listeners
+                .map(|listener| ListenerPlan {
+                    name: listener.name.to_string(),
+                    files: listener.tls.certificate.clone(),
+                    tls12: listener.tls.tls12,
+                    tls13: listener.tls.tls13,
+                })
+                .collect(),
+            may_make_self_signed: true,
+        }
+    }
+}

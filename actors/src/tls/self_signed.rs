@@ -1,0 +1,90 @@
+//! The certificate that a node makes for itself when nobody gives it one.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use portcullis_config::CertificateFiles;
+use rcgen::{CertificateParams, DnType, KeyPair};
+
+use super::CertificateProblem;
+use super::files::{CertificateState, Pair, now};
+use super::plan::Plan;
+
+const SECTION: &str = "self-signed";
+const VALID_YEARS: i32 = 10;
+
+/// The pair in the data directory if it holds for every host and has not expired, or a new one.
+pub(super) fn load_or_make(plan: &Plan) -> Result<Pair, CertificateProblem> {
+    let files = CertificateFiles {
+        certificate: plan.data_directory.join("self-signed.crt"),
+        key: plan.data_directory.join("self-signed.key"),
+    };
+    if files.certificate.exists()
+        && let Ok(pair) = Pair::load(SECTION.to_owned(), &files)
+        && pair.state() != CertificateState::Expired
+        && plan.hosts.iter().all(|(host, _)| pair.covers(host))
+    {
+        return Ok(pair);
+    }
+    let problem = |reason| CertificateProblem {
+        section: SECTION.to_owned(),
+        file: files.certificate.clone(),
+        reason,
+    };
+    let (certificate, key) =
+        make(plan).map_err(|error| problem(format!("can not be made: {error}")))?;
+    std::fs::create_dir_all(&plan.data_directory)
+        .and_then(|()| write_private(&files.key, &key))
+        .and_then(|()| write_private(&files.certificate, &certificate))
+        .map_err(|error| problem(format!("can not be written: {error}")))?;
+    tracing::info!(file = %files.certificate.display(), "made a self-signed certificate");
+    Pair::load(SECTION.to_owned(), &files)
+}
+
+/// Certificate and key in PEM form.
+fn make(plan: &Plan) -> Result<(String, String), rcgen::Error> {
+    let names: Vec<String> = plan.hosts.iter().map(|(host, _)| host.clone()).collect();
+    let mut params = CertificateParams::new(names)?;
+    if let Some((host, _)) = plan.hosts.first() {
+        params
+            .distinguished_name
+            .push(DnType::CommonName, host.as_str());
+    }
+    let (year, month, day) = today();
+    params.not_before = rcgen::date_time_ymd(year, month, day);
+    // The 28th exists in every year.
+    params.not_after = rcgen::date_time_ymd(year + VALID_YEARS, month, day.min(28));
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
+fn today() -> (i32, u8, u8) {
+    let date = jiff::Timestamp::from_second(now())
+        .unwrap_or_default()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    let small = |part: i8| u8::try_from(part).unwrap_or(1);
+    (
+        i32::from(date.year()),
+        small(date.month()),
+        small(date.day()),
+    )
+}
+
+/// Writes a file that the node alone can read, whole or not at all.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file: File = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
