@@ -73,18 +73,18 @@ impl Outcomes {
         median(samples.iter().filter_map(pick).collect())
     }
 
-    /// What other processes did meanwhile, in cores: the median of all reports.
-    pub(super) fn other_load(&self) -> Option<f64> {
+    /// What other processes did meanwhile, in cores: the median of all reports and the highest.
+    pub(super) fn other_load(&self) -> Option<(f64, f64)> {
         let reports = self
             .samples
             .values()
             .flatten()
             .flat_map(|sample| &sample.reports);
-        median(
-            reports
-                .filter_map(|report| report.get("other_load")?.as_f64())
-                .collect(),
-        )
+        let loads: Vec<f64> = reports
+            .filter_map(|report| report.get("other_load")?.as_f64())
+            .collect();
+        let highest = loads.iter().copied().fold(0.0, f64::max);
+        Some((median(loads)?, highest))
     }
 
     /// Whether our node reached the row's goal; `None` if that can not be said.

@@ -30,8 +30,10 @@ pub(super) fn render(outcomes: &Outcomes, machine: &[String]) -> String {
         text += &format!("- {line}\n");
     }
     text += &format!("- Command: `{}`\n", command());
-    if let Some(load) = outcomes.other_load() {
-        text += &format!("- Load of all other processes: {load:.2} cores (median over all rows)\n");
+    if let Some((median, highest)) = outcomes.other_load() {
+        text += &format!(
+            "- Cores that other processes used meanwhile: {median:.2} (median), {highest:.2} (highest)\n"
+        );
     }
     text.push('\n');
     text += &costs(outcomes);
