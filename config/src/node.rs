@@ -18,8 +18,8 @@ pub struct NodeConfig {
     pub hash_threads: usize,
 }
 
-/// A local socket's path must fit into `sockaddr_un` with its closing zero.
-const MAX_SOCKET_PATH: usize = 107;
+/// A local socket's path must fit into the 107 bytes of `sockaddr_un`, and a few more while it is made.
+const MAX_SOCKET_PATH: usize = 100;
 
 static DATA_DIRECTORY: Key = Key {
     name: "data_directory",
