@@ -14,6 +14,7 @@ use crate::account::{Account, SharedContacts};
 use crate::arbiters::Workers;
 use crate::firewall::Firewall;
 use crate::password::PasswordWorkers;
+use crate::register::Registrations;
 use crate::supervise::{ActorPath, Slot, SpawnError, Tree};
 use crate::tables::{AccountHandle, Tables};
 use crate::tls::Certificates;
@@ -34,6 +35,8 @@ pub struct Core {
     pub passwords: PasswordWorkers,
     /// What TLS shows.
     pub certificates: Certificates,
+    /// Who made accounts lately.
+    pub registrations: Registrations,
     config: ArcSwap<Config>,
     streams: ArcSwap<StreamSettings>,
     secret: ServerSecret,
@@ -72,6 +75,7 @@ impl Core {
             workers: parts.workers,
             passwords: parts.passwords,
             certificates: parts.certificates,
+            registrations: Registrations::default(),
             streams: ArcSwap::from_pointee(stream_settings(&parts.config, &parts.secret)),
             config: ArcSwap::new(parts.config),
             secret: parts.secret,
