@@ -1,11 +1,26 @@
 //! Every actor of a node, and their supervision.
 
+pub mod account;
 pub mod arbiters;
 pub mod backoff;
+pub mod connection;
+pub mod core;
+mod decide;
+pub mod delivery;
+pub mod firewall;
 pub mod groups;
+pub mod handle;
+pub mod host;
+pub mod listener;
 pub mod observe;
 pub mod offer;
+pub mod outbound;
 pub mod password;
+pub mod register;
 pub mod roles;
+pub mod route;
+pub mod router;
+pub mod session;
 pub mod supervise;
+pub mod tables;
 pub mod tls;

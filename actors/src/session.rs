@@ -265,10 +265,13 @@ impl Handler<WriterEnded> for Session {
     /// After the last byte the client may take until `timeouts.close` to close its side: closing
     /// ours at once could make the kernel throw the last words away.
     fn handle(&mut self, WriterEnded(end): WriterEnded, context: &mut Context<Self>) {
-        tracing::debug!(peer = %self.peer, ?end, "nothing more is written");
-        if !matches!(end, WriterEnd::Finished) {
-            context.stop();
+        match end {
+            WriterEnd::Finished => return,
+            WriterEnd::Aborted => tracing::debug!(peer = %self.peer, "send buffer full or connection aborted"),
+            WriterEnd::Stalled => tracing::info!(peer = %self.peer, "dropped: the client takes no data"),
+            WriterEnd::Broken(error) => tracing::debug!(peer = %self.peer, %error, "connection broken"),
         }
+        context.stop();
     }
 }
 

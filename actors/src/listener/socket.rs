@@ -50,7 +50,7 @@ fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<So
 ///
 /// # Errors
 /// The first option that the kernel refuses.
-pub fn adjust(stream: &TcpStream, options: &SocketConfig, local: SocketAddr) -> io::Result<()> {
+pub(super) fn adjust(stream: &TcpStream, options: &SocketConfig, local: SocketAddr) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(options.no_delay)?;
     match options.keepalive {

@@ -22,7 +22,6 @@ use crate::supervise::ActorPath;
 /// What the start of a session needs once.
 pub(super) struct Opening {
     stream: TcpStream,
-    local: SocketAddr,
 }
 
 /// Starts a session for an accepted connection on the arbiter with the fewest sessions.
@@ -55,7 +54,7 @@ fn start_here(
     placement: Placement,
 ) -> io::Result<()> {
     let stream = TcpStream::from_std(stream)?;
-    let opening = Opening { local: stream.local_addr()?, stream };
+    let opening = Opening { stream };
     let id = core.session_id();
     let outbound = Outbound::new(policy.load().limits.send_buffer);
     let tree = core.tree.clone();
@@ -107,9 +106,8 @@ impl Session {
             session: address.clone(),
             id: self.id,
             peer: self.peer,
-            local: opening.local,
             arbiter: self.placement.index(),
-            stranger,
+            stranger: Some(stranger),
         };
         let (credit, silence) = (Rc::clone(&self.credit), config.timeouts.read);
         let reader = actix_rt::spawn(read(connection, negotiator, address, credit, silence));

@@ -29,10 +29,9 @@ pub(super) struct Negotiator {
     pub(super) session: Addr<Session>,
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
-    pub(super) local: SocketAddr,
     pub(super) arbiter: usize,
     /// The place among those who have not logged in; given up at the end.
-    pub(super) stranger: Stranger,
+    pub(super) stranger: Option<Stranger>,
 }
 
 impl Negotiator {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use xmpp::jid::{BareJid, DomainPart};
 use xmpp::sasl::CredentialsAnswer;
 use xmpp::stream::{Established, Input, Negotiation, Output, Registration, TlsFacts};
@@ -12,9 +13,10 @@ use xmpp::xml::{Limits, StreamParser};
 use super::{Negotiated, Negotiator};
 use crate::connection::Transport;
 use crate::offer::offer;
+use crate::password::from_stored;
 use crate::register;
 use crate::session::{BoundTo, ReaderEnd};
-use crate::tls;
+use crate::tls::tls_facts;
 
 /// One negotiation under way.
 pub(super) struct Driver {
@@ -160,7 +162,7 @@ impl Driver {
     async fn look_up(&self, user: BareJid) -> Input {
         let answer = match self.with.core.store.credentials(&user).await {
             Ok(Some(credentials)) => CredentialsAnswer::Known {
-                credentials: register::keys_of(credentials),
+                credentials: from_stored(credentials),
                 is_disabled: false,
             },
             Ok(None) => CredentialsAnswer::Unknown,
@@ -183,6 +185,7 @@ impl Driver {
         let lost = || ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
         let bound = self.bound.take().ok_or_else(lost)?;
         bound.handle.announce();
+        drop(self.with.stranger.take());
         self.is_established = true;
         offer(&self.with.session, bound).map_err(|_| lost())
     }
@@ -205,10 +208,15 @@ async fn accept(
     host: Option<&DomainPart>,
     stream: TcpStream,
 ) -> io::Result<(Box<tokio_rustls::server::TlsStream<TcpStream>>, TlsFacts)> {
-    let config = with.policy.load().clone();
-    let acceptor = with.core.certificates.acceptor(&config, host.map(|host| host.as_str()))?;
-    let stream = acceptor.accept(stream).await?;
-    let facts = TlsFacts { exporter: tls::exporter(stream.get_ref().1) };
+    let listener = with.policy.load().name.clone();
+    let certificates = &with.core.certificates;
+    let config = match host {
+        Some(host) => certificates.starttls(listener.as_str(), host.as_str()),
+        None => certificates.direct(listener.as_str()),
+    };
+    let config = config.ok_or_else(|| io::Error::other("no certificate for this listener and host"))?;
+    let stream = TlsAcceptor::from(config).accept(stream).await?;
+    let facts = tls_facts(stream.get_ref().1);
     Ok((Box::new(stream), facts))
 }
 

@@ -1,0 +1,233 @@
+//! What is said over the admin socket: one JSON object a line, a request and then its answer.
+//!
+//! A client may send several requests over one connection, one after the other. Both sides bound
+//! their lines, and lists come in pages of at most [`PAGE`] entries, so that no answer grows with
+//! the node.
+
+use serde::{Deserialize, Serialize};
+
+/// The version spoken here. A request of another version is refused.
+pub const VERSION: u32 = 1;
+/// Longest request, in bytes with its line feed.
+pub const MAX_REQUEST: usize = 64 * 1024;
+/// Longest answer, in bytes with its line feed.
+pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Entries that one answer lists at most.
+pub const PAGE: usize = 100;
+
+/// One line of the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What is wanted.
+    pub command: Command,
+}
+
+impl Request {
+    /// A request in the version spoken here.
+    pub fn new(command: Command) -> Self {
+        Self { version: VERSION, command }
+    }
+}
+
+/// A secret in a request; it is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// What an operator may want of a running node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Command {
+    /// Makes an account. Answer: [`Answer::Done`].
+    UserAdd {
+        /// The new user's bare JID, on a host of this node.
+        jid: String,
+        /// The password as it was typed.
+        password: Password,
+        /// One of the words of `storage::Role`; registered without one.
+        role: Option<String>,
+    },
+    /// Replaces a password and ends the user's sessions. Answer: [`Answer::Done`].
+    UserPasswd {
+        /// The user's bare JID.
+        jid: String,
+        /// The password as it was typed.
+        password: Password,
+    },
+    /// Deletes an account with everything that is kept for it. Answer: [`Answer::Done`].
+    UserDelete {
+        /// The user's bare JID.
+        jid: String,
+    },
+    /// Lists the accounts of a host, in the order of their localparts. Answer: [`Answer::Users`].
+    UserList {
+        /// The host.
+        host: String,
+        /// Begin behind this localpart: the `next` of the page before.
+        after: Option<String>,
+    },
+    /// Gives an account another role. Answer: [`Answer::Done`].
+    UserRole {
+        /// The user's bare JID.
+        jid: String,
+        /// One of the words of `storage::Role`.
+        role: String,
+    },
+    /// Lists actors, in the order of their paths, without asking them. Answer: [`Answer::Actors`].
+    ActorList {
+        /// Only this actor and those below it.
+        within: Option<String>,
+        /// Begin behind this path: the `next` of the page before.
+        after: Option<String>,
+    },
+    /// As [`Command::ActorList`], with each actor's own report. Answer: [`Answer::Actors`].
+    ActorObserve {
+        /// This actor and those below it.
+        path: String,
+        /// Begin behind this path: the `next` of the page before.
+        after: Option<String>,
+    },
+    /// Gives actors a fresh value. Answer: [`Answer::Told`].
+    ActorRestart {
+        /// This actor and those below it.
+        path: String,
+    },
+    /// Stops actors. Answer: [`Answer::Told`].
+    ActorStop {
+        /// This actor and those below it.
+        path: String,
+    },
+    /// Makes one actor panic: fault injection. Answer: [`Answer::Told`].
+    ActorPanic {
+        /// This actor.
+        path: String,
+    },
+    /// What the node does. Answer: [`Answer::Status`].
+    Status,
+    /// Reads configuration, certificates and rules again. Answer: [`Answer::Reloaded`].
+    Reload,
+}
+
+/// One line of the node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// A page of accounts.
+    Users {
+        /// The accounts.
+        users: Vec<User>,
+        /// Where the next page begins; `None` on the last.
+        next: Option<String>,
+    },
+    /// A page of actors: `observe::Status`, or `observe::Observation` where reports were asked for.
+    Actors {
+        /// The actors.
+        actors: Vec<serde_json::Value>,
+        /// Where the next page begins; `None` on the last.
+        next: Option<String>,
+    },
+    /// So many actors were told; at least one.
+    Told {
+        /// How many.
+        actors: usize,
+    },
+    /// What the node does.
+    Status(Box<NodeStatus>),
+    /// The new configuration is in force.
+    Reloaded(Reloaded),
+    /// Nothing was done, for these reasons, each one line.
+    Refused {
+        /// Every reason.
+        problems: Vec<String>,
+    },
+}
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its bare JID.
+    pub jid: String,
+    /// Its stored role; the configuration may name another.
+    pub role: String,
+    /// When it was made, in seconds since 1970 (UTC).
+    pub created_at: i64,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What changed, each one line; empty when the configuration says what it said.
+    pub changes: Vec<String>,
+    /// What is in force but looks like a mistake, each one line.
+    pub warnings: Vec<String>,
+}
+
+/// A node at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// The program's version.
+    pub version: String,
+    /// Local hosts, in the order of their names.
+    pub hosts: Vec<String>,
+    /// Connections, those that have not logged in included.
+    pub sessions: u64,
+    /// Active accounts.
+    pub accounts: usize,
+    /// Each open socket with its report: `observe::Observation` of a listener.
+    pub listeners: Vec<serde_json::Value>,
+    /// What each worker thread does: `arbiters::WorkerLoad`.
+    pub workers: Vec<serde_json::Value>,
+    /// The state of each script: `observe::Observation` of what lives under `firewall`.
+    pub firewall: Vec<serde_json::Value>,
+    /// Actors that were given up.
+    pub failed: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_have_one_form() {
+        let command = Command::UserAdd {
+            jid: "juliet@example.com".into(),
+            password: Password("r0m30".into()),
+            role: None,
+        };
+        let text = serde_json::to_string(&Request::new(command.clone())).unwrap();
+        let expected = r#"{"version":1,"command":{"user-add":{"jid":"juliet@example.com","password":"r0m30","role":null}}}"#;
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<Request>(&text).unwrap().command, command);
+        let status = serde_json::from_str::<Request>(r#"{"version":1,"command":"status"}"#);
+        assert_eq!(status.unwrap().command, Command::Status);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for text in [
+            r#"{"version":1,"command":"status","more":1}"#,
+            r#"{"version":1,"command":{"user-delete":{"jid":"a@b","force":true}}}"#,
+            r#"{"version":1,"command":"explode"}"#,
+            r#"{"command":"status"}"#,
+        ] {
+            assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let command = Command::UserPasswd { jid: "a@b".into(), password: Password("pencil".into()) };
+        assert!(!format!("{command:?}").contains("pencil"));
+    }
+}

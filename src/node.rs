@@ -1,0 +1,115 @@
+//! Starts the actors of a node in order, and stops them in reverse.
+
+mod error;
+mod files;
+mod listeners;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::arbiters::{Arbiters, Watchdog};
+use actors::core::{Core, Parts};
+use actors::firewall::Firewall;
+use actors::password::{PasswordWorkers, load_server_secret};
+use actors::router::Router;
+use actors::supervise::{ActorPath, Slot, Tree, install_panic_hook};
+use actors::tls::Certificates;
+use portcullis_config::{Config, StorageConfig};
+use storage::{MemoryStore, SqliteOptions, SqliteStore, Store};
+
+pub(crate) use error::StartError;
+pub(crate) use listeners::Listeners;
+
+/// How long the actors of the start may take to come up.
+const START: Duration = Duration::from_secs(30);
+/// Passwords that may wait for a thread; more are answered with `temporary-auth-failure`.
+const HASH_QUEUE: usize = 1024;
+/// How long actors may take to stop.
+const STOP: Duration = Duration::from_secs(30);
+
+/// A running node.
+pub(crate) struct Node {
+    /// What its actors share.
+    pub(crate) core: Arc<Core>,
+    /// The owner of the routing tables.
+    pub(crate) router: Slot<Router>,
+    /// The sockets that are open.
+    pub(crate) listeners: Listeners,
+    arbiters: Arbiters,
+}
+
+impl Node {
+    /// Starts everything in the order in which it is needed; nothing is accepted before all of it
+    /// stands.
+    ///
+    /// # Errors
+    /// What keeps the node from serving.
+    pub(crate) async fn start(config: Config) -> Result<Self, StartError> {
+        install_panic_hook();
+        files::make_directory(&config.node.data_directory)?;
+        let store = open_store(&config)?;
+        let secret = load_server_secret(&config.node.data_directory).map_err(StartError::Secret)?;
+        let certificates = Certificates::load(&config).map_err(StartError::Certificates)?;
+        let sockets = listeners::open_all(&config)?;
+        let tree = Tree::new();
+        let arbiters = Arbiters::start(config.node.arbiters).map_err(StartError::Threads)?;
+        let workers = arbiters.workers();
+        let firewall = Firewall::start(&tree, &workers, &config).map_err(StartError::Rules)?;
+        let hashers = PasswordWorkers::start(config.node.hash_threads, HASH_QUEUE);
+        let parts = Parts {
+            store,
+            firewall,
+            tree,
+            workers,
+            passwords: hashers.map_err(StartError::Threads)?,
+            certificates,
+            config: Arc::new(config),
+            secret,
+        };
+        let core = Core::new(parts);
+        let router = start_router(&core).await?;
+        start_watchdog(&core)?;
+        let mut listeners = Listeners::default();
+        listeners.serve(&core, sockets)?;
+        Ok(Self { core, router, listeners, arbiters })
+    }
+
+    /// Stops in reverse: nobody is let in, sessions take their leave, what is under way is kept.
+    pub(crate) async fn stop(self) {
+        let tree = &self.core.tree;
+        let order = ["console", "listeners", "sessions", "accounts", "hosts", "firewall", "node"];
+        let left = tree.shutdown(&order.map(ActorPath::root), STOP).await;
+        if !left.is_empty() {
+            tracing::warn!(?left, "actors that did not stop in time");
+        }
+        if let Err(error) = self.core.store.close().await {
+            tracing::error!(%error, "the store was not closed cleanly");
+        }
+        self.arbiters.stop().await;
+    }
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    Ok(match &config.storage {
+        StorageConfig::Sqlite(path) => Arc::new(SqliteStore::open(SqliteOptions::new(path))?),
+        StorageConfig::Memory => Arc::new(MemoryStore::new()),
+    })
+}
+
+/// Starts the router and waits until it has published the hosts.
+async fn start_router(core: &Arc<Core>) -> Result<Slot<Router>, StartError> {
+    let path = ActorPath::root("node").child("router");
+    let shared = Arc::clone(core);
+    let router = core.tree.spawn(path, core.workers.handle(0), move |_| Router::new(Arc::clone(&shared)))?;
+    let published = core.tree.until(|_| !core.tables.hosts().is_empty());
+    tokio::time::timeout(START, published).await.map_err(|_| StartError::NoHosts)?;
+    Ok(router)
+}
+
+fn start_watchdog(core: &Arc<Core>) -> Result<(), StartError> {
+    let path = ActorPath::root("node").child("watchdog");
+    let control = actix_rt::Arbiter::current();
+    let workers = core.workers.clone();
+    core.tree.spawn(path, &control, move |_| Watchdog::new(workers.clone()))?;
+    Ok(())
+}

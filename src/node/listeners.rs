@@ -1,0 +1,140 @@
+//! The listening sockets: opened before anything else runs, served at the end of the start.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actors::core::Core;
+use actors::listener::{Listener, ListenerPolicy, Places, open};
+use actors::supervise::{ActorPath, SpawnError};
+use parking_lot::Mutex;
+use portcullis_config::{Bind, Config, ListenerConfig, ListenerName};
+
+use super::StartError;
+
+/// The listeners of a node.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    policies: BTreeMap<ListenerName, Arc<ListenerPolicy>>,
+    places: Places,
+}
+
+/// A bind of a listener; without a socket its actor goes on trying.
+pub(crate) struct Opened {
+    name: ListenerName,
+    bind: Bind,
+    socket: Option<TcpListener>,
+}
+
+/// Opens every socket of the configuration. One that can not be opened now is logged and tried
+/// again by its listener.
+///
+/// # Errors
+/// [`StartError::NoListener`] when there is not one that opens.
+pub(crate) fn open_all(config: &Config) -> Result<Vec<Opened>, StartError> {
+    let mut opened = Vec::new();
+    let mut failures = Vec::new();
+    for listener in config.listeners.values() {
+        for bind in &listener.binds {
+            let socket = open(bind, &listener.socket);
+            let socket = socket.map_err(|error| failures.push(failure(&listener.name, bind, &error)));
+            opened.push(Opened { name: listener.name.clone(), bind: *bind, socket: socket.ok() });
+        }
+    }
+    if !opened.iter().any(|opened| opened.socket.is_some()) {
+        return Err(StartError::NoListener(failures));
+    }
+    for failure in failures {
+        tracing::error!("{failure}");
+    }
+    Ok(opened)
+}
+
+fn failure(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
+    let address = bind.address;
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "listener {name}: {address}: {error}: give the program the capability \
+             net_bind_service, lower net.ipv4.ip_unprivileged_port_start, or use a port above 1023"
+        ),
+        _ => format!("listener {name}: {address}: {error}"),
+    }
+}
+
+impl Listeners {
+    /// Starts an actor for each bind.
+    ///
+    /// # Errors
+    /// An actor that does not start.
+    pub(crate) fn serve(&mut self, core: &Arc<Core>, opened: Vec<Opened>) -> Result<(), SpawnError> {
+        let config = core.config().clone();
+        for Opened { name, bind, socket } in opened {
+            let Some(listener) = config.listeners.get(&name) else { continue };
+            let policy = self.policy(listener);
+            spawn(core, &policy, &name, bind, socket)?;
+        }
+        Ok(())
+    }
+
+    /// The policy of a listener, with these settings from now on.
+    fn policy(&mut self, config: &ListenerConfig) -> Arc<ListenerPolicy> {
+        match self.policies.get(&config.name) {
+            Some(policy) => {
+                policy.store(config.clone());
+                Arc::clone(policy)
+            }
+            None => {
+                let policy = ListenerPolicy::new(config.clone(), self.places.clone());
+                self.policies.insert(config.name.clone(), Arc::clone(&policy));
+                policy
+            }
+        }
+    }
+
+    /// Makes what listens what `new` says: other settings for those that stay, binds that are gone
+    /// closed, new ones opened. Sessions stay. What can not be opened is tried again by its actor.
+    ///
+    /// # Errors
+    /// An actor that does not start.
+    pub(crate) fn change(&mut self, core: &Arc<Core>, old: &Config, new: &Config) -> Result<(), SpawnError> {
+        for (name, before) in &old.listeners {
+            let after = new.listeners.get(name);
+            for bind in &before.binds {
+                if !after.is_some_and(|after| after.binds.contains(bind)) {
+                    core.tree.stop(&path(name, *bind));
+                }
+            }
+        }
+        for (name, after) in &new.listeners {
+            let policy = self.policy(after);
+            let before = old.listeners.get(name);
+            for bind in &after.binds {
+                if !before.is_some_and(|before| before.binds.contains(bind)) {
+                    spawn(core, &policy, name, *bind, None)?;
+                }
+            }
+        }
+        self.policies.retain(|name, _| new.listeners.contains_key(name));
+        Ok(())
+    }
+}
+
+fn path(name: &ListenerName, bind: Bind) -> ActorPath {
+    ActorPath::root("listeners").child(name).child(bind.address)
+}
+
+fn spawn(
+    core: &Arc<Core>,
+    policy: &Arc<ListenerPolicy>,
+    name: &ListenerName,
+    bind: Bind,
+    socket: Option<TcpListener>,
+) -> Result<(), SpawnError> {
+    let (shared, policy) = (Arc::clone(core), Arc::clone(policy));
+    let first = Arc::new(Mutex::new(socket));
+    let spawned = core.tree.spawn(path(name, bind), core.workers.handle(0), move |_| {
+        Listener::new(Arc::clone(&shared), Arc::clone(&policy), bind, Arc::clone(&first))
+    });
+    spawned.map(drop)
+}
