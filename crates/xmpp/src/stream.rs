@@ -46,3 +46,6 @@ pub use machine::Negotiation;
 pub use settings::{Capabilities, HostSettings, StreamSettings, TlsFacts, TlsPolicy, system_random};
 
 pub(crate) use machine::Offer;
+
+#[cfg(test)]
+mod tests;
