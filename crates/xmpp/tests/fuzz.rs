@@ -1,5 +1,11 @@
 //! The bodies of the fuzz targets, run over their corpus, over generated input and over mutations of it.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test reads its files"
+)]
+
 #[path = "../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "public for the fuzz targets")]
 mod bodies;

@@ -131,11 +131,11 @@ fn head(source: &mut Source<'_>, stanza: &mut Stanza, root: &mut Tree) -> Option
         expect("type", &type_);
         stanza.set_type(Some(&type_));
     }
-    if flags & 4 != 0 {
-        if let Ok(jid) = Jid::new(&source.text()?) {
-            expect("to", jid.as_str());
-            stanza.set_to(Some(jid));
-        }
+    if flags & 4 != 0
+        && let Ok(jid) = Jid::new(&source.text()?)
+    {
+        expect("to", jid.as_str());
+        stanza.set_to(Some(jid));
     }
     Some(())
 }

@@ -153,10 +153,11 @@ fn normalised(tree: &Tree) -> Tree {
     let mut tree = tree.clone();
     if matches!(tree.name.as_str(), "message" | "presence" | "iq") && tree.ns == "jabber:client" {
         for name in ["from", "to"] {
-            if let Some(value) = tree.attributes.get_mut(&(String::new(), name.to_owned())) {
-                if let Ok(jid) = Jid::new(value) {
-                    *value = jid.to_string();
-                }
+            let value = tree.attributes.get_mut(&(String::new(), name.to_owned()));
+            if let Some(value) = value
+                && let Ok(jid) = Jid::new(value)
+            {
+                *value = jid.to_string();
             }
         }
     }

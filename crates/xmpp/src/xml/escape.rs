@@ -42,8 +42,22 @@ pub(crate) fn attribute_reference(byte: u8) -> Option<&'static [u8]> {
     }
 }
 
+/// Whether nothing needs a reference, wherever it stands. Written so that the compiler looks at many bytes at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    let seen = bytes.iter().fold(0, |seen, &b| {
+        let special =
+            (b < 0x20) | (b == b'&') | (b == b'<') | (b == b'>') | (b == b'\'') | (b == 0xEF);
+        seen | u8::from(special)
+    });
+    seen == 0
+}
+
 /// Copies in runs: everything up to a byte that needs a reference, the reference, and so on.
 fn escape_into(out: &mut Vec<u8>, bytes: &[u8], reference: fn(u8) -> Option<&'static [u8]>) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
     let mut rest = bytes;
     while let Some(at) = rest
         .iter()

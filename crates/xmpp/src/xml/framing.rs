@@ -49,6 +49,8 @@ pub(super) struct Frame {
     state: State,
     /// The last byte in the tag was `/`.
     slash: bool,
+    /// A tag was completed in this scan.
+    news: bool,
     unit: Unit,
     depth: u32,
     elements: u32,
@@ -60,6 +62,7 @@ impl Frame {
         Self {
             state: State::Text,
             slash: false,
+            news: false,
             unit,
             depth: 0,
             elements: 0,
@@ -68,6 +71,7 @@ impl Frame {
 
     /// Looks at more bytes of the same element.
     pub(super) fn scan(&mut self, input: &[u8], limits: &Limits) -> Found {
+        self.news = false;
         let mut at = 0;
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             let (taken, found) = self.step(rest, limits);
@@ -79,6 +83,11 @@ impl Frame {
             }
         }
         Found::More
+    }
+
+    /// Whether a tag was completed in the last scan.
+    pub(super) fn has_news(&self) -> bool {
+        self.news
     }
 
     /// Takes at least one byte.
@@ -178,6 +187,7 @@ impl Frame {
 
     fn after_tag(&mut self, taken: usize) -> (usize, Step) {
         self.state = State::Text;
+        self.news = true;
         match self.depth == 0 || self.unit == Unit::Tag {
             true => (taken, Step::End),
             false => (taken, Step::Go),

@@ -16,6 +16,9 @@ use crate::{
 /// Largest stream header, whatever the limits say.
 const HEADER_BYTES: usize = 10_000;
 
+/// Up to this size an element in pieces is parsed anew in each read that completes a tag.
+const SHORT_BYTES: usize = 1024;
+
 /// First room for an element that comes in pieces.
 const FIRST_BYTES: usize = 512;
 
@@ -82,6 +85,8 @@ pub struct StreamParser {
     frame: Frame,
     /// The beginning of an element whose end has not come; no allocation unless there is one.
     pending: Vec<u8>,
+    /// How much of it was found to be right so far.
+    looked: usize,
 }
 
 impl StreamParser {
@@ -101,6 +106,7 @@ impl StreamParser {
             scope: StreamScope::default(),
             frame: Frame::new(Framed::Tag),
             pending: Vec::new(),
+            looked: 0,
         }
     }
 
@@ -135,7 +141,8 @@ impl StreamParser {
     ///
     /// # Errors
     /// The stream error to send before closing. The parser is of no use afterwards: it throws away what it is fed.
-    /// An error inside an element is found at the latest when the element ends or reaches a limit.
+    /// An error in an element that comes in pieces is found when a tag is complete in an element of up to 1 KiB, and
+    /// otherwise at the latest when the element has grown by a quarter, ends, or reaches a limit.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<StreamEvent>, StreamError> {
         loop {
             let item = match self.item(input) {
@@ -195,6 +202,7 @@ impl StreamParser {
                     (State::Stream, [b'<']) => Framed::Element,
                     _ => Framed::Tag,
                 });
+                self.looked = bounded.len();
                 self.resume(input)
             }
             Err(error) => Err(error),
@@ -272,17 +280,19 @@ impl StreamParser {
     /// Collects more of the item that has begun, and parses it when it is complete.
     fn resume(&mut self, input: &mut &[u8]) -> Result<Option<Item>, XmlError> {
         while !input.is_empty() {
-            let (taken, ends) = match self.frame.scan(input, &self.limits) {
-                Found::More => (input.len(), false),
-                Found::End(at) | Found::Look(at) => (at, true),
+            let found = self.frame.scan(input, &self.limits);
+            let found_at = match found {
+                Found::More => input.len(),
+                Found::End(at) | Found::Look(at) => at,
             };
             let room = self.bound().saturating_sub(self.pending.len());
-            let (taken, is_over) = (taken.min(room), taken > room);
+            let (taken, is_over) = (found_at.min(room), found_at > room);
             self.collect(input.get(..taken).unwrap_or_default());
             *input = input.get(taken..).unwrap_or_default();
-            if !(ends || is_over) {
-                break;
+            if !(is_over || self.is_worth_a_look(found)) {
+                continue;
             }
+            self.looked = self.pending.len();
             match self.parse(&self.pending) {
                 Ok((item, length)) if length == self.pending.len() => {
                     self.pending = Vec::new();
@@ -297,6 +307,20 @@ impl StreamParser {
             }
         }
         Ok(None)
+    }
+
+    /// Whether to parse what is pending: at its end, and now and then before, so that errors are found in time.
+    ///
+    /// Short elements are looked at in each read that completes a tag, long ones when they have grown by a quarter,
+    /// which keeps the work in proportion to the size.
+    fn is_worth_a_look(&self, found: Found) -> bool {
+        let (length, looked) = (self.pending.len(), self.looked);
+        match found {
+            Found::End(_) => true,
+            Found::Look(_) => length > looked,
+            Found::More if length <= SHORT_BYTES => self.frame.has_news() && length > looked,
+            Found::More => length > looked + looked / 4,
+        }
     }
 
     /// Appends to what is pending, in steps that double but never beyond the bound.

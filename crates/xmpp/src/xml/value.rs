@@ -33,17 +33,32 @@ pub(crate) enum Place {
 }
 
 /// Something is not ASCII.
-const HIGH: u8 = 1;
+const HIGH: u8 = 0x80;
 /// Something has to be rewritten or refused.
-const SPECIAL: u8 = 2;
+const SPECIAL: u8 = 1;
+
+/// What is in a text: [`HIGH`] and [`SPECIAL`]. Written so that the compiler looks at many bytes at once,
+/// which it does not where this is inlined.
+#[inline(never)]
+fn look_at_text(raw: &[u8]) -> u8 {
+    raw.iter().fold(0, |seen, &b| {
+        let special = ((b < 0x20) & (b != b'\n')) | (b == b'&') | (b == b'>') | (b == b'<');
+        seen | (b & HIGH) | u8::from(special)
+    })
+}
+
+/// The same for an attribute value.
+#[inline(never)]
+fn look_at_attribute(raw: &[u8]) -> u8 {
+    raw.iter().fold(0, |seen, &b| {
+        let special = (b < 0x20) | (b == b'&') | (b == b'>') | (b == b'<') | (b == b'\'');
+        seen | (b & HIGH) | u8::from(special)
+    })
+}
 
 /// Appends text in canonical form.
 pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(), XmlError> {
-    let mut seen = 0;
-    for &b in raw {
-        seen |= u8::from(b >= 0x80)
-            | (u8::from((b < 0x20 && b != b'\n') || b == b'&' || b == b'>' || b == b'<') << 1);
-    }
+    let seen = look_at_text(raw);
     if seen & HIGH != 0 {
         check_utf8(raw)?;
     }
@@ -56,11 +71,7 @@ pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(
 
 /// An attribute value in canonical form.
 pub(crate) fn attribute<'i>(arena: &mut Vec<u8>, raw: &'i [u8]) -> Result<Piece<'i>, XmlError> {
-    let mut seen = 0;
-    for &b in raw {
-        let special = b < 0x20 || b == b'&' || b == b'>' || b == b'<' || b == b'\'';
-        seen |= u8::from(b >= 0x80) | (u8::from(special) << 1);
-    }
+    let seen = look_at_attribute(raw);
     if seen & HIGH != 0 {
         check_utf8(raw)?;
     }
