@@ -1,0 +1,86 @@
+//! What the tests need from outside: other people's clients, and a Python with slixmpp.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{command, has_program, succeed, target_directory};
+
+/// Programs and the Debian packages that hold them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("go-sendxmpp", "go-sendxmpp"),
+    ("profanity", "profanity"),
+    ("tmux", "tmux"),
+    ("g++", "g++"),
+    ("cc", "gcc"),
+    ("python3", "python3"),
+];
+
+/// Pinned, so that a release of theirs never changes the outcome of ours.
+const SLIXMPP: &str = "slixmpp==1.17.0";
+
+/// Installs what is missing; does nothing and needs no network when all is there.
+pub(crate) fn install() -> Result<()> {
+    let mut missing: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !has_program(program))
+        .map(|(_, package)| *package)
+        .collect();
+    let venv = target_directory()?.join("tools/venv");
+    let needs_venv = !is_usable(&venv);
+    // `python3 -m venv` is there, but useless, without the package python3-venv.
+    if needs_venv && run_quietly("python3", &["-c", "import ensurepip"]).is_err() {
+        missing.push("python3-venv");
+    }
+    if !missing.is_empty() {
+        install_packages(&missing)?;
+    }
+    if needs_venv {
+        make_venv(&venv)?;
+    }
+    println!("all tools are there");
+    Ok(())
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if !has_program("apt-get") {
+        bail!("install these programs: {}", packages.join(" "));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = command("apt-get", arguments);
+        // Services must not start because their package was installed.
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .env("RUNLEVEL", "1");
+        succeed(command)
+    };
+    apt(&["update", "-q"])?;
+    let install = ["install", "-q", "-y", "--no-install-recommends"];
+    apt(&[&install, packages].concat())
+        .with_context(|| format!("install by hand: {}", packages.join(" ")))
+}
+
+fn make_venv(venv: &Path) -> Result<()> {
+    let path = venv.display().to_string();
+    succeed(command("python3", &["-m", "venv", "--clear", &path]))?;
+    succeed(command(
+        &format!("{path}/bin/pip"),
+        &["install", "-q", "--disable-pip-version-check", SLIXMPP],
+    ))
+}
+
+fn is_usable(venv: &Path) -> bool {
+    let python = venv.join("bin/python").display().to_string();
+    let version = SLIXMPP.rsplit('=').next().unwrap_or_default();
+    let check = format!("import slixmpp; assert slixmpp.__version__ == '{version}'");
+    run_quietly(&python, &["-c", &check]).is_ok()
+}
+
+fn run_quietly(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = command(program, arguments).output()?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        bail!("{program} ended with {}", output.status)
+    }
+}
