@@ -280,6 +280,11 @@ impl Account {
         }
     }
 
+    /// What the rules need to know of the account.
+    pub(crate) fn shared(&self) -> (&Arc<Core>, &Arc<AccountHandle>) {
+        (&self.core, &self.handle)
+    }
+
     /// Reads the stored state; until it is there, stanzas are held.
     fn load(&mut self, context: &mut Context<Self>) {
         self.phase = Phase::Loading;

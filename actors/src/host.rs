@@ -132,6 +132,16 @@ impl Host {
         Self { core, domain: domain.into(), report: HostReport::default() }
     }
 
+    /// What the host shares with the node.
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// The domain.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
     fn get(&self, deliver: Deliver) {
         let Some(child) = deliver.stanza.children().next() else { return refuse(deliver) };
         match (child.name(), &*child.ns()) {

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use ahash::RandomState;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use tokio::sync::Notify;
 use xmpp::jid::BareJid;
 
 use crate::account::{Account, Profile};
@@ -30,6 +31,7 @@ pub struct AccountHandle {
     slot: OnceLock<Slot<Account>>,
     sessions: ArcSwap<Vec<Arc<SessionHandle>>>,
     profile: ArcSwap<Profile>,
+    changed: Notify,
 }
 
 impl AccountHandle {
@@ -40,6 +42,7 @@ impl AccountHandle {
             slot: OnceLock::new(),
             sessions: ArcSwap::default(),
             profile: ArcSwap::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -80,6 +83,18 @@ impl AccountHandle {
     /// Publishes the profile.
     pub(crate) fn set_profile(&self, profile: Arc<Profile>) {
         self.profile.store(profile);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the stored state of the user has been read.
+    pub async fn loaded(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.profile.load().is_loaded {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::core::Core;
 /// The stored state of a user, as far as stanzas need it. Immutable once published.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
+    /// Whether the store has been read; until then nothing is known.
+    pub is_loaded: bool,
     /// Whether there is such an account.
     pub exists: bool,
     /// The user's role on the own host; `None` without an account.
@@ -33,8 +35,11 @@ impl Profile {
         let roster = store.roster(&user);
         let blocklist = store.blocklist(&user);
         let (account, roster, blocklist) = tokio::join!(account, roster, blocklist);
-        let Some(account) = account? else { return Ok(Self::default()) };
+        let Some(account) = account? else {
+            return Ok(Self { is_loaded: true, ..Self::default() });
+        };
         Ok(Self {
+            is_loaded: true,
             exists: true,
             role: Some(core.role_of(&user, account.role)),
             roster: Roster::new(roster?, core.shared_contacts(&user)),

@@ -34,6 +34,11 @@ impl Driver {
             let Some(slot) = account.slot() else { break };
             match ask(slot, Attach(Arc::clone(&handle)), DEADLINE).await {
                 Ok(Ok(())) => {
+                    // Rules ask about the sender: its state is known before the first stanza.
+                    let loaded = tokio::time::timeout(DEADLINE, account.loaded()).await;
+                    if loaded.is_err() {
+                        tracing::warn!(%jid, "bound before the account could be read");
+                    }
                     self.bound = Some(BoundTo { handle, account });
                     return Ok(jid);
                 }
