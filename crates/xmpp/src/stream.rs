@@ -34,9 +34,12 @@
 
 mod authentication;
 mod binding;
+mod encryption;
 mod established;
 mod event;
 mod machine;
+mod offer;
+mod opening;
 mod registration;
 mod settings;
 
@@ -45,7 +48,7 @@ pub use event::{Established, Input, Output, Outputs, Registration};
 pub use machine::Negotiation;
 pub use settings::{Capabilities, HostSettings, StreamSettings, TlsFacts, TlsPolicy, system_random};
 
-pub(crate) use machine::Offer;
+pub(crate) use offer::Offer;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! The machine: states, stream headers, dispatch, errors.
+//! The machine: states, dispatch, errors.
 
 use std::sync::Arc;
 
@@ -6,25 +6,20 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use smallvec::smallvec;
 
 use crate::{
-    features::{Accepts, FEATURES, write_features},
-    header::{StreamHeader, Version},
+    features::{Accepts, FEATURES},
     jid::{BareJid, DomainPart, FullJid, Jid},
-    sasl::{Exchange, Mechanism, MechanismSet},
+    sasl::{Exchange, Mechanism},
     stanza::{Element, Stanza, StanzaKind},
     stanza_error::StanzaError,
     stream_error::{StreamCondition, StreamError},
-    xml::ContentNamespace,
 };
 
 use super::{
     event::{Established, Input, Output, Outputs},
-    settings::{HostSettings, StreamSettings, TlsFacts, TlsPolicy},
+    settings::{StreamSettings, TlsFacts, TlsPolicy},
 };
 
-const CLOSING_TAG: &[u8] = b"</stream:stream>";
-
-/// Longest language tag that is kept (RFC 5646 §4.4.1).
-const MAX_LANG_BYTES: usize = 35;
+pub(super) const CLOSING_TAG: &[u8] = b"</stream:stream>";
 
 /// Who takes the next step of a SASL exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,57 +50,15 @@ pub(super) enum State {
 /// Negotiates one stream of a client. See the [module](super) for how it is driven.
 pub struct Negotiation {
     pub(super) settings: Arc<StreamSettings>,
-    policy: TlsPolicy,
+    pub(super) policy: TlsPolicy,
     pub(super) tls: Option<TlsFacts>,
     /// The domain of the first header, which holds for all further ones.
     pub(super) host: Option<DomainPart>,
     pub(super) user: Option<(BareJid, Mechanism)>,
     pub(super) state: State,
     failures: u8,
-    lang: Option<Box<str>>,
-    stream_id: Box<str>,
-}
-
-/// What features depend on.
-pub(crate) struct Offer<'a> {
-    pub(crate) settings: &'a StreamSettings,
-    pub(crate) policy: TlsPolicy,
-    host: Option<&'a HostSettings>,
-    tls: Option<&'a TlsFacts>,
-    is_authenticated: bool,
-}
-
-impl Offer<'_> {
-    pub(crate) fn is_authenticated(&self) -> bool {
-        self.is_authenticated
-    }
-
-    /// STARTTLS is allowed and has not happened.
-    pub(crate) fn has_starttls(&self) -> bool {
-        self.policy != TlsPolicy::Off && self.tls.is_none() && !self.is_authenticated
-    }
-
-    /// The connection is as secure as the listener demands.
-    pub(crate) fn is_secure_enough(&self) -> bool {
-        self.tls.is_some() || self.policy != TlsPolicy::Required
-    }
-
-    pub(crate) fn has_sasl(&self) -> bool {
-        self.mechanisms() != MechanismSet::NONE
-    }
-
-    pub(crate) fn has_registration(&self) -> bool {
-        self.host.is_some_and(|host| host.registration) && self.is_secure_enough() && !self.is_authenticated
-    }
-
-    /// The mechanisms that may be used now.
-    pub(crate) fn mechanisms(&self) -> MechanismSet {
-        if self.is_authenticated || !self.is_secure_enough() {
-            return MechanismSet::NONE;
-        }
-        let has_exporter = self.tls.is_some_and(|tls| tls.exporter.is_some());
-        self.host.map_or(MechanismSet::NONE, |host| host.mechanisms.usable(self.tls.is_some(), has_exporter))
-    }
+    pub(super) lang: Option<Box<str>>,
+    pub(super) stream_id: Box<str>,
 }
 
 impl Negotiation {
@@ -181,80 +134,6 @@ impl Negotiation {
         }
     }
 
-    pub(crate) fn offer(&self) -> Offer<'_> {
-        Offer {
-            settings: &self.settings,
-            policy: self.policy,
-            host: self.host.as_ref().and_then(|host| self.settings.hosts.get(host.as_str())),
-            tls: self.tls.as_ref(),
-            is_authenticated: self.user.is_some(),
-        }
-    }
-
-    fn take_header(&mut self, header: &StreamHeader) -> Outputs {
-        if !matches!(self.state, State::Header) {
-            return self.fail(StreamError::with_text(StreamCondition::UnsupportedStanzaType, "a second stream header"));
-        }
-        if let Err(error) = self.check_header(header) {
-            return self.fail(error);
-        }
-        let Some(id) = self.random_text::<15>() else { return self.fail(no_randomness()) };
-        self.stream_id = id.into();
-        self.lang = header.lang().filter(|lang| lang.len() <= MAX_LANG_BYTES).map(Into::into);
-        let mut out = Vec::with_capacity(768);
-        self.write_header(header.from(), &mut out);
-        self.state = State::Features;
-        write_features(&self.offer(), &mut out);
-        smallvec![Output::Send(out)]
-    }
-
-    /// Judges the attributes (RFC 6120 §4.7) and keeps the host.
-    fn check_header(&mut self, header: &StreamHeader) -> Result<(), StreamError> {
-        use StreamCondition::{HostUnknown, ImproperAddressing, InvalidFrom, NotAuthorized, UnsupportedVersion};
-        let refuse = |condition, text: &str| Err(StreamError::with_text(condition, text));
-        let host = match (header.to_raw(), header.to()) {
-            (None | Some(""), _) => return refuse(ImproperAddressing, "the stream header needs the attribute 'to'"),
-            (Some(_), Some(to)) if to.node().is_none() && to.resource().is_none() => to.domain(),
-            _ => return refuse(ImproperAddressing, "the attribute 'to' is not a domain"),
-        };
-        if !self.settings.hosts.contains_key(host.as_str()) {
-            return refuse(HostUnknown, "this server does not serve the domain of 'to'");
-        }
-        match &self.host {
-            Some(first) if first.as_str() != host.as_str() => {
-                return refuse(NotAuthorized, "the attribute 'to' must not change when the stream is restarted");
-            }
-            Some(_) => {}
-            None => self.host = Some(host.to_owned()),
-        }
-        if header.version().is_none_or(|version| version < Version::ONE) {
-            return refuse(UnsupportedVersion, "XMPP 1.0 is needed");
-        }
-        match (&self.user, header.from_raw(), header.from()) {
-            (Some((user, _)), Some(_), from) if from.map(Jid::to_bare).as_ref() != Some(user) => {
-                refuse(InvalidFrom, "the attribute 'from' is not the address that logged in")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Appends our header; its `from` is the host, or any host if the client asked for one that we do not serve.
-    fn write_header(&self, from: Option<&Jid>, out: &mut Vec<u8>) {
-        let fallback = || self.settings.hosts.keys().min().map(String::as_str);
-        let host = self.host.as_ref().map(|host| host.as_str()).or_else(fallback);
-        let mut header = StreamHeader::new(ContentNamespace::Client)
-            .with("id", &self.stream_id)
-            .with("version", "1.0")
-            .with("xml:lang", "en");
-        if let Some(host) = host {
-            header = header.with("from", host);
-        }
-        if let Some(from) = from {
-            header = header.with("to", from.to_bare().as_str());
-        }
-        header.write_to(out);
-    }
-
     fn take_element(&mut self, element: &Element) -> Outputs {
         if !matches!(self.state, State::Features | State::Sasl(_, Turn::Client)) {
             return self.fail(out_of_turn());
@@ -293,35 +172,6 @@ impl Negotiation {
             is_host || self.user().is_some_and(|user| to.as_str() == user.as_str())
         };
         stanza.malformed_to().is_none() && stanza.to().is_none_or(is_ours)
-    }
-
-    pub(crate) fn take_starttls(&mut self, _: &Element) -> Outputs {
-        let Some(host) = self.host.clone() else { return self.fail(out_of_turn()) };
-        if !self.offer().has_starttls() || !matches!(self.state, State::Features) {
-            let mut out = b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>".to_vec();
-            out.extend_from_slice(CLOSING_TAG);
-            self.state = State::Over;
-            return smallvec![Output::Send(out), Output::Close(None)];
-        }
-        self.state = State::Tls;
-        smallvec![Output::StartTls { host, proceed: b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" }]
-    }
-
-    fn take_tls(&mut self, facts: TlsFacts) -> Outputs {
-        if !matches!(self.state, State::Tls) {
-            return self.fail(out_of_turn());
-        }
-        self.tls = Some(facts);
-        self.state = State::Header;
-        smallvec![Output::ResetParser { is_authenticated: false }]
-    }
-
-    fn refuse_pipelined(&mut self) -> Outputs {
-        self.state = State::Features;
-        self.fail(StreamError::with_text(
-            StreamCondition::PolicyViolation,
-            "nothing may follow <starttls/> before <proceed/>",
-        ))
     }
 
     /// Ends with the address that the driver bound.
