@@ -27,7 +27,9 @@ use crate::handle::SessionHandle;
 use request::Wish;
 
 pub use accounts::AccountError;
-pub(crate) use accounts::{add, remove, replace_password, tell_account};
+pub(crate) use accounts::{Keeper, tell_account};
+pub use farewell::Farewell;
+pub(crate) use farewell::end_sessions;
 pub use limit::{MAX_PEERS, Registrations};
 
 /// Makes an account for a stranger who connects from `peer`, with the role `registered`.
@@ -53,8 +55,10 @@ pub async fn create(
         StanzaError::new(Condition::ResourceConstraint)
             .with_text("too many accounts were made from your address, try again later")
     })?;
-    match add(core, user, password, Role::Registered).await {
+    match Keeper::of(core).add(user, password, Role::Registered).await {
         Ok(()) => {
+            // Somebody may have written to the name before it existed.
+            tell_account(core, user, false).await;
             tracing::info!(%user, %peer, "account registered");
             Ok(())
         }
@@ -152,11 +156,11 @@ async fn change_password(
 ) {
     let user = session.jid.to_bare();
     let Some(_guard) = core.registrations.occupy(&user) else { return deliver.bounce(too_busy()) };
-    match replace_password(core, &user, password).await {
+    match Keeper::of(core).replace_password(&user, password).await {
         Ok(()) => {
             tracing::info!(%user, "password changed by its user");
             deliver.answer(|_| {});
-            farewell::end_sessions(core, &user, Some(session.id), "the password was changed");
+            end_sessions(core, &user, Some(session.id), "the password was changed");
         }
         Err(error) => {
             tracing::warn!(%user, %error, "password not changed");
@@ -168,7 +172,7 @@ async fn change_password(
 async fn remove_own(core: &Arc<Core>, session: &SessionHandle, deliver: Deliver) {
     let user = session.jid.to_bare();
     let Some(_guard) = core.registrations.occupy(&user) else { return deliver.bounce(too_busy()) };
-    match remove(core, &user).await {
+    match Keeper::of(core).remove(&user).await {
         Ok(farewell) => {
             tracing::info!(%user, "account deleted by its user");
             deliver.answer(|_| {});
@@ -181,4 +185,5 @@ async fn remove_own(core: &Arc<Core>, session: &SessionHandle, deliver: Deliver)
     }
 }
 
-pub(crate) use farewell::end_sessions;
+#[cfg(test)]
+mod tests;

@@ -153,6 +153,13 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// A refusal for one reason.
+    pub fn refused(problem: impl Into<String>) -> Self {
+        Self::Refused { problems: vec![problem.into()] }
+    }
+}
+
 /// One account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -184,13 +191,16 @@ pub struct NodeStatus {
     pub sessions: u64,
     /// Active accounts.
     pub accounts: usize,
-    /// Each open socket with its report: `observe::Observation` of a listener.
+    /// Each socket with its report, at most [`PAGE`]: `observe::Observation` of a listener.
     pub listeners: Vec<serde_json::Value>,
     /// What each worker thread does: `arbiters::WorkerLoad`.
     pub workers: Vec<serde_json::Value>,
-    /// The state of each script: `observe::Observation` of what lives under `firewall`.
+    /// What the password threads do: `password::PasswordReport`.
+    pub passwords: serde_json::Value,
+    /// The state of each script, at most [`PAGE`]: `observe::Observation` of what lives under
+    /// `firewall`.
     pub firewall: Vec<serde_json::Value>,
-    /// Actors that were given up.
+    /// Actors that failed too often and wait for a restart by hand; at most [`PAGE`].
     pub failed: Vec<String>,
 }
 

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// What is left to say for an account that was deleted.
 #[derive(Debug)]
-pub(crate) struct Farewell {
+pub struct Farewell {
     user: BareJid,
     roster: Roster,
 }
@@ -32,7 +32,7 @@ impl Farewell {
     }
 
     /// Tells the contacts, then ends the user's sessions.
-    pub(crate) async fn say(self, core: &Arc<Core>) {
+    pub async fn say(self, core: &Arc<Core>) {
         for item in &self.roster.items {
             let (is_from, is_to) = (item.subscription.is_from(), item.subscription.is_to());
             if is_from {
@@ -89,7 +89,7 @@ async fn pass_on(core: &Arc<Core>, stanza: Stanza) {
     tracing::warn!(to = ?deliver.stanza.to(), "a contact was not told that an account was deleted: its mailbox is full");
 }
 
-/// Ends the sessions of `user`, all but the one numbered `but`, as those of an old password.
+/// Ends the sessions of `user`, all but the one numbered `but`, with the stream error `reset`.
 pub(crate) fn end_sessions(core: &Core, user: &BareJid, but: Option<u64>, text: &str) {
     let Some(account) = core.tables.active(user.as_str()) else { return };
     for session in account.sessions().iter().filter(|session| Some(session.id) != but) {

@@ -1,0 +1,20 @@
+//! What operators do to a running node: accounts, actors, status, reload.
+//!
+//! [`Console`] does it; [`AdminSocket`] lets the command line ask for it over a local socket in the
+//! lines of [`protocol`].
+
+mod actors;
+mod console;
+pub mod protocol;
+mod reload;
+mod socket;
+mod status;
+mod users;
+
+pub use console::Console;
+pub use reload::{ReloadHandle, ReloadOrder, ReloadOrders, reload_channel};
+pub use socket::{AdminSocket, AdminSocketReport, MAX_CLIENTS};
+pub use users::{Effect, UserError, Users};
+
+#[cfg(test)]
+mod tests;

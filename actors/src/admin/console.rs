@@ -1,0 +1,66 @@
+//! Runs the commands of operators.
+
+use std::sync::Arc;
+
+use super::protocol::{Answer, Command};
+use super::{Effect, ReloadHandle, Users};
+use crate::core::Core;
+use crate::register::{end_sessions, tell_account};
+
+/// An operator's hands on a running node.
+#[derive(Clone)]
+pub struct Console {
+    pub(super) core: Arc<Core>,
+    reload: ReloadHandle,
+}
+
+impl Console {
+    /// A console for the node of `core`.
+    pub fn new(core: Arc<Core>, reload: ReloadHandle) -> Self {
+        Self { core, reload }
+    }
+
+    /// Does what is asked.
+    pub async fn run(&self, command: Command) -> Answer {
+        match command {
+            Command::UserAdd { .. }
+            | Command::UserPasswd { .. }
+            | Command::UserDelete { .. }
+            | Command::UserList { .. }
+            | Command::UserRole { .. } => self.user(command).await,
+            Command::ActorList { within, after } => self.list(within, after),
+            Command::ActorObserve { path, after } => self.observe(path, after).await,
+            Command::ActorRestart { path } => self.tell(&path, |tree, path| tree.restart(path)),
+            Command::ActorStop { path } => self.tell(&path, |tree, path| tree.stop(path)),
+            Command::ActorPanic { path } => {
+                self.tell(&path, |tree, path| usize::from(tree.inject_panic(path)))
+            }
+            Command::Status => Answer::Status(Box::new(self.status().await)),
+            Command::Reload => self.reload.reload().await,
+        }
+    }
+
+    async fn user(&self, command: Command) -> Answer {
+        let core = &self.core;
+        let users = Users::new(Arc::clone(&core.store), core.passwords.clone(), &core.config());
+        match users.run(command).await {
+            Ok((answer, effect)) => {
+                self.carry_on(effect).await;
+                answer
+            }
+            Err(error) => Answer::refused(error.to_string()),
+        }
+    }
+
+    /// Lets the running node know what the store knows already.
+    async fn carry_on(&self, effect: Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Changed(user) => tell_account(&self.core, &user, false).await,
+            Effect::Password(user) => {
+                end_sessions(&self.core, &user, None, "the password was changed");
+            }
+            Effect::Deleted(farewell) => farewell.say(&self.core).await,
+        }
+    }
+}
