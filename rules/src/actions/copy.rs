@@ -1,0 +1,37 @@
+//! `COPY`: send a copy elsewhere.
+
+use xmpp::jid::Jid;
+
+use crate::actions::{Action, Flow, Spec, required};
+use crate::conditions::Parameter;
+use crate::outcome::Effect;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "COPY",
+    parameter: Parameter::Required("Expected a JID to send to"),
+    syntax: "COPY=jid",
+    summary: "A copy of the stanza goes to another address, with the same sender; the stanza itself goes on.",
+    example: "COPY=archive@example.com\n",
+    parse,
+};
+
+#[derive(Debug)]
+struct Copy {
+    to: Jid,
+}
+
+fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    Ok(Box::new(Copy { to: super::address(required(value))? }))
+}
+
+impl Action for Copy {
+    fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
+        let mut copy = run.current().clone();
+        copy.set_to(Some(self.to.clone()));
+        run.effect(Effect::Route(copy));
+        Flow::Continue
+    }
+}

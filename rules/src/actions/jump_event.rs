@@ -1,0 +1,44 @@
+//! `JUMP EVENT`: fire a server event and do as it says.
+
+use crate::actions::{Action, Flow, Spec, required};
+use crate::conditions::Parameter;
+use crate::outcome::Effect;
+use crate::program::Value;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "JUMP_EVENT",
+    parameter: Parameter::Required("Expected the name of an event"),
+    syntax: "JUMP EVENT=name",
+    summary: "A server event of that name is fired: chains that the configuration attached to it are run, and this chain ends with what they decide.",
+    example: "JUMP EVENT=custom/thing\n",
+    parse,
+};
+
+#[derive(Debug)]
+struct JumpEvent {
+    name: String,
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    let name = required(value).to_owned();
+    scope.events.push(name.clone());
+    Ok(Box::new(JumpEvent { name }))
+}
+
+impl Action for JumpEvent {
+    fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
+        run.effect(Effect::Event(self.name.clone()));
+        let ruleset = run.ruleset;
+        match ruleset.fire(run, &self.name) {
+            Value::Nothing => Flow::Return,
+            value => Flow::Inherit(value),
+        }
+    }
+
+    fn ends_rule(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,49 @@
+//! `LOG`: write to the log.
+
+use crate::actions::{Action, Flow, Spec, required};
+use crate::conditions::Parameter;
+use crate::expression::Template;
+use crate::outcome::{Effect, LogLevel};
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "LOG",
+    parameter: Parameter::Required("Expected a text to log"),
+    syntax: "LOG=text or LOG=[level] text",
+    summary: "A line is written to the log; the level is `debug`, `info` (if none is given), `warn` or `error`. Expressions are expanded.",
+    example: "LOG=[debug] User received: $(stanza)\n",
+    parse,
+};
+
+#[derive(Debug)]
+struct Log {
+    level: LogLevel,
+    text: Template,
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    let value = required(value);
+    let bracketed = value.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (level, text) = match bracketed {
+        Some((word, rest)) if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            let level = LogLevel::named(word).ok_or_else(|| {
+                Refusal::invalid(format!("unknown log level: {word}"))
+                    .help("the levels are debug, info, warn and error")
+            })?;
+            (level, rest.strip_prefix(' ').unwrap_or(rest))
+        }
+        _ => (LogLevel::Info, value),
+    };
+    Ok(Box::new(Log { level, text: scope.template(text)? }))
+}
+
+impl Action for Log {
+    fn perform(&self, run: &mut Run<'_>, line: u32) -> Flow {
+        let message = self.text.to_text(run);
+        let script = run.ruleset.script_name(run.place.0).to_owned();
+        run.effect(Effect::Log { level: self.level, message, script, line });
+        Flow::Continue
+    }
+}

@@ -1,0 +1,42 @@
+//! `REDIRECT`: send the stanza elsewhere.
+
+use xmpp::jid::Jid;
+
+use crate::actions::{Action, Flow, Spec, required};
+use crate::conditions::Parameter;
+use crate::outcome::{Effect, Verdict};
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "REDIRECT",
+    parameter: Parameter::Required("Expected a JID to send to"),
+    syntax: "REDIRECT=jid",
+    summary: "The stanza is gone, and a copy of it goes to another address. The sender stays the same.",
+    example: "REDIRECT=archive@example.com\n",
+    parse,
+};
+
+#[derive(Debug)]
+struct Redirect {
+    to: Jid,
+}
+
+fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    Ok(Box::new(Redirect { to: super::address(required(value))? }))
+}
+
+impl Action for Redirect {
+    fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
+        let mut copy = run.current().clone();
+        copy.set_to(Some(self.to.clone()));
+        run.effect(Effect::Route(copy));
+        run.verdict = Verdict::Redirect;
+        Flow::Gone
+    }
+
+    fn ends_rule(&self) -> bool {
+        true
+    }
+}

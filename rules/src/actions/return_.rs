@@ -1,0 +1,33 @@
+//! `RETURN`: leave this chain.
+
+use crate::actions::{Action, Flow, Spec};
+use crate::conditions::Parameter;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "RETURN",
+    parameter: Parameter::None,
+    syntax: "RETURN.",
+    summary: "Leaves this chain; the one that jumped here goes on behind its jump. In a built-in chain it means PASS.",
+    example: "RETURN.\n",
+    parse,
+};
+
+#[derive(Debug)]
+struct Return;
+
+fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    Ok(Box::new(Return))
+}
+
+impl Action for Return {
+    fn perform(&self, _: &mut Run<'_>, _: u32) -> Flow {
+        Flow::Return
+    }
+
+    fn ends_rule(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,65 @@
+//! `ENTERING`: crossing the border of a zone.
+
+use std::sync::Arc;
+
+use crate::address::split;
+use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec, required};
+use crate::definitions::zone::Zone;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "ENTERING",
+    parameter: Parameter::Required("Expected the name of a zone"),
+    syntax: "ENTERING: zone",
+    summary: "The recipient is in the zone and the sender is not. `$local` is the zone of all hosts of this server.",
+    examples: &[
+        Example {
+            definitions: "%ZONE office: example.com",
+            line: "ENTERING: office",
+            stanza: "<message from='a@remote.example' to='b@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "ENTERING: $local",
+            stanza: "<message from='a@example.com' to='b@example.com'/>",
+            holds: false,
+        },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Entering {
+    zone: Arc<Zone>,
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
+    Ok(Box::new(Entering { zone: scope.zone(required(value))? }))
+}
+
+impl Condition for Entering {
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        let (inside, outside) = (Side::To.party(run), Side::From.party(run));
+        self.zone.contains(&inside, run.facts) && !self.zone.contains(&outside, run.facts)
+    }
+
+    fn guard(&self) -> Guard {
+        if self.zone.is_local() {
+            return Guard::None;
+        }
+        Guard::Keys(
+            self.zone
+                .members()
+                .map(|member| match split(member) {
+                    Some(parts) if parts.node.is_some() || parts.resource.is_some() => {
+                        Side::To.bare_key(parts.bare.to_owned())
+                    }
+                    _ => Side::To.host_key(member.to_owned()),
+                })
+                .collect(),
+        )
+    }
+}

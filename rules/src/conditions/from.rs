@@ -1,0 +1,67 @@
+//! `FROM`: the address, part by part.
+
+use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec};
+use crate::diagnostic::Code;
+use crate::jid_pattern::{ExactPart, JidPattern};
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "FROM",
+    parameter: Parameter::Optional,
+    syntax: "FROM: user@host/resource",
+    summary: "The sender's address matches. A part may be plain text, `<*>` (present), `<gl*b?>` or `<<lua pattern>>`; without a user part only addresses without one match, and without a resource any. Without a value: there is no valid address.",
+    examples: &[
+        Example {
+            definitions: "",
+            line: "FROM: <*>@example.com",
+            stanza: "<message from='a@example.com/x' to='a@example.com/x'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM: <<admin%d*>>@example.com",
+            stanza: "<message from='admin12@example.com' to='admin12@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM: example.com",
+            stanza: "<message from='a@example.com' to='a@example.com'/>",
+            holds: false,
+        },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct FromPattern {
+    pattern: JidPattern,
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
+    let (pattern, normal) = JidPattern::parse(value)?;
+    if let (Some(normal), Some(written)) = (normal, value) {
+        scope.warn(Code::Normalised, format!("{written} is compared as {normal}"));
+    }
+    Ok(Box::new(FromPattern { pattern }))
+}
+
+impl Condition for FromPattern {
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        self.pattern.matches(&Side::From.party(run), &run.budget)
+    }
+
+    fn guard(&self) -> Guard {
+        match self.pattern.exact() {
+            Some(ExactPart::Bare(bare)) => Guard::Keys(vec![Side::From.bare_key(bare)]),
+            Some(ExactPart::Host(host)) => Guard::Keys(vec![Side::From.host_key(host)]),
+            None => Guard::None,
+        }
+    }
+
+    fn is_searching(&self) -> bool {
+        true
+    }
+}

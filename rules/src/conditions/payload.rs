@@ -1,0 +1,42 @@
+//! `PAYLOAD`: a child element of a namespace.
+
+use crate::conditions::{Condition, Example, Guard, Key, Parameter, Spec, required};
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "PAYLOAD",
+    parameter: Parameter::Required("Expected a namespace"),
+    syntax: "PAYLOAD: namespace",
+    summary: "A direct child of the stanza has exactly this namespace.",
+    examples: &[
+        Example {
+            definitions: "",
+            line: "PAYLOAD: jabber:iq:version",
+            stanza: "<iq type='get'><query xmlns='jabber:iq:version'/></iq>",
+            holds: true,
+        },
+        Example { definitions: "", line: "PAYLOAD: jabber:iq:version", stanza: "<message/>", holds: false },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Payload {
+    ns: String,
+}
+
+fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
+    Ok(Box::new(Payload { ns: required(value).to_owned() }))
+}
+
+impl Condition for Payload {
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        run.current().has_payload_ns(&self.ns)
+    }
+
+    fn guard(&self) -> Guard {
+        Guard::Keys(vec![Key::Payload(self.ns.clone())])
+    }
+}

@@ -1,0 +1,102 @@
+//! `SCAN`: look up every match of a pattern.
+
+use std::sync::Arc;
+
+use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::definitions::list::List;
+use crate::lua_pattern::{Capture, Found, Pattern};
+use crate::refusal::Refusal;
+use crate::run::{PathId, Run};
+use crate::scope::Scope;
+
+const SYNTAX: &str = "Error parsing SCAN expression, syntax: SEARCH for PATTERN in LIST";
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "SCAN",
+    parameter: Parameter::Required(SYNTAX),
+    syntax: "SCAN: search for pattern in list",
+    summary: "One of the matches of the pattern in the searched text is in the list. What is looked up is the first capture, or the whole match.",
+    examples: &[
+        Example {
+            definitions: "%SEARCH body: body#\n%PATTERN word: %a+\n%LIST bad: memory\n\nADD TO=bad swear\n",
+            line: "SCAN: body for word in bad",
+            stanza: "<message><body>I swear!</body></message>",
+            holds: true,
+        },
+        Example {
+            definitions: "%SEARCH body: body#\n%PATTERN word: %a+\n%LIST bad: memory",
+            line: "SCAN: body for word in bad",
+            stanza: "<message><body>I swear!</body></message>",
+            holds: false,
+        },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+struct Scan {
+    search: PathId,
+    pattern: Pattern,
+    list: Arc<List>,
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
+    let words: Vec<&str> = required(value).split(' ').collect();
+    // The last five words, as in `... body for word in badwords`.
+    let (search, pattern, list) = match words[..] {
+        [.., search, "for", pattern, "in", list]
+            if !search.is_empty() && !pattern.is_empty() && !list.is_empty() =>
+        {
+            (search, pattern, list)
+        }
+        _ => return Err(Refusal::invalid(SYNTAX)),
+    };
+    let search = scope.search(search)?;
+    let pattern = scope.pattern(pattern)?;
+    Ok(Box::new(Scan { search, pattern, list: scope.list(list)? }))
+}
+
+impl Scan {
+    fn token<'t>(text: &'t [u8], found: &Found, position: &'t mut String) -> &'t [u8] {
+        match found.capture {
+            Some(Capture::Text(from, to)) => text.get(from..to).unwrap_or_default(),
+            Some(Capture::Position(at)) => {
+                *position = at.to_string();
+                position.as_bytes()
+            }
+            None => text.get(found.start..found.end).unwrap_or_default(),
+        }
+    }
+}
+
+impl Condition for Scan {
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        run.load_xml(self.search);
+        let (text, budget) = run.search(self.search);
+        if text.len() < self.pattern.minimum_length() {
+            return false;
+        }
+        if let Some(set) = self.pattern.run_of() {
+            if !budget.take(text.len() as u64) {
+                return false;
+            }
+            let quick = self.list.quick();
+            return set.runs(text).any(|token| match &quick {
+                Some(contents) => contents.contains(token),
+                None => self.list.contains(token),
+            });
+        }
+        let mut position = String::new();
+        self.pattern
+            .matches(text, budget)
+            .any(|found| self.list.contains(Self::token(text, &found, &mut position)))
+    }
+
+    fn is_searching(&self) -> bool {
+        true
+    }
+
+    fn is_worth_sharing(&self) -> bool {
+        true
+    }
+}

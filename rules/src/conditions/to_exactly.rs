@@ -1,0 +1,64 @@
+//! `TO EXACTLY`: the complete address.
+
+use crate::address::split;
+use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec, required};
+use crate::expression::Template;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::scope::Scope;
+
+pub(crate) const SPEC: Spec = Spec {
+    name: "TO EXACTLY",
+    parameter: Parameter::Required("Expected a JID"),
+    syntax: "TO EXACTLY: jid",
+    summary: "The recipient's address is exactly this one, resource included; expressions are expanded.",
+    examples: &[
+        Example {
+            definitions: "",
+            line: "TO EXACTLY: a@example.com",
+            stanza: "<message from='a@example.com' to='a@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TO EXACTLY: a@example.com",
+            stanza: "<message from='a@example.com/x' to='a@example.com/x'/>",
+            holds: false,
+        },
+    ],
+    parse,
+};
+
+#[derive(Debug)]
+enum ToExactly {
+    Literal(String),
+    Expanded(Template),
+}
+
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
+    let template = scope.template(required(value))?;
+    Ok(Box::new(match template.literal().map(str::to_owned) {
+        Some(text) => ToExactly::Literal(scope.normalise(&text)),
+        None => ToExactly::Expanded(template),
+    }))
+}
+
+impl Condition for ToExactly {
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        let Some(text) = Side::To.party(run).text else { return false };
+        match self {
+            Self::Literal(expected) => text == expected,
+            Self::Expanded(template) => template.with(run, |_, expected| text.as_bytes() == expected),
+        }
+    }
+
+    fn guard(&self) -> Guard {
+        match self {
+            Self::Literal(text) => match split(text) {
+                Some(parts) => Guard::Keys(vec![Side::To.bare_key(parts.bare.to_owned())]),
+                None => Guard::None,
+            },
+            Self::Expanded(_) => Guard::None,
+        }
+    }
+}

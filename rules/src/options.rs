@@ -1,0 +1,31 @@
+//! What the configuration says about the language itself.
+
+use crate::program::RunLimits;
+
+/// A chain that the administrator has attached to server events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraChain {
+    /// The name behind `::`.
+    pub name: String,
+    /// Names of the events that run it.
+    pub events: Vec<String>,
+    /// False for a kind of chain that does not exist here.
+    pub is_event_chain: bool,
+}
+
+/// Settings of the language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Keys that a limiter tracks if its definition does not say (`firewall_multirate_cache_limit`).
+    pub limiter_entries: usize,
+    /// Chains beside the built-in ones.
+    pub extra_chains: Vec<ExtraChain>,
+    /// Bounds of one evaluation.
+    pub limits: RunLimits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limiter_entries: 1000, extra_chains: Vec::new(), limits: RunLimits::default() }
+    }
+}

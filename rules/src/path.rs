@@ -1,0 +1,166 @@
+//! Stanza paths: `{namespace}name/name#` and `@attribute` (firewall language, section 6).
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+use xmpp::stanza::{ElementRef, Stanza};
+
+const CLIENT: &str = "jabber:client";
+
+/// Why a path was refused.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub(crate) enum PathError {
+    /// `{` without a namespace and `}`.
+    #[error("the namespace in the stanza path is not closed: write {{namespace}}name")]
+    UnfinishedNamespace,
+    /// More segments than any stanza has levels.
+    #[error("the stanza path is too long")]
+    TooLong,
+}
+
+/// Segments that a path may have.
+const MAX_SEGMENTS: usize = 128;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    ns: Option<Box<str>>,
+    name: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Element,
+    Text,
+    Attribute(Box<str>),
+}
+
+/// A path that was read once and is walked often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    steps: Vec<Step>,
+    target: Target,
+}
+
+/// What stands at the end of a path.
+#[derive(Clone, Debug)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Element(ElementRef<'a>),
+}
+
+impl Path {
+    pub(crate) fn parse(path: &str) -> Result<Self, PathError> {
+        let mut steps = Vec::new();
+        let mut rest = path;
+        loop {
+            if let Some(attribute) = rest.strip_prefix('@') {
+                return Ok(Self { steps, target: Target::Attribute(attribute.into()) });
+            }
+            let ns = match rest.strip_prefix('{') {
+                Some(inside) => {
+                    let (ns, behind) =
+                        inside.split_once('}').ok_or(PathError::UnfinishedNamespace)?;
+                    if ns.is_empty() {
+                        return Err(PathError::UnfinishedNamespace);
+                    }
+                    rest = behind;
+                    Some(ns.into())
+                }
+                None => None,
+            };
+            let end = rest.find(['@', '/', '#']).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            let name = (!name.is_empty()).then(|| name.into());
+            steps.push(Step { ns, name });
+            if steps.len() > MAX_SEGMENTS {
+                return Err(PathError::TooLong);
+            }
+            let is_text = behind.starts_with('#');
+            rest = behind.strip_prefix(['/', '#']).unwrap_or(behind);
+            if rest.is_empty() {
+                let target = if is_text { Target::Text } else { Target::Element };
+                return Ok(Self { steps, target });
+            }
+        }
+    }
+
+    /// Walks the first matching child at each level.
+    pub(crate) fn resolve<'a>(&self, stanza: &'a Stanza) -> Option<Value<'a>> {
+        let Some((first, steps)) = self.steps.split_first() else {
+            return match &self.target {
+                Target::Attribute(name) => stanza.attribute(name).map(Value::Text),
+                _ => None,
+            };
+        };
+        let mut element = first_child(stanza, first)?;
+        for step in steps {
+            element = child(element, step)?;
+        }
+        match &self.target {
+            Target::Element => Some(Value::Element(element)),
+            Target::Attribute(name) => element.attribute(name).map(Value::Text),
+            Target::Text if element.has_child_elements() => None,
+            Target::Text => Some(Value::Text(element.text())),
+        }
+    }
+}
+
+fn first_child<'a>(stanza: &'a Stanza, step: &Step) -> Option<ElementRef<'a>> {
+    let ns = step.ns.as_deref().unwrap_or(CLIENT);
+    match &step.name {
+        Some(name) => stanza.child(name, ns),
+        None => stanza.children().find(|child| child.has_ns(ns)),
+    }
+}
+
+fn child<'a>(parent: ElementRef<'a>, step: &Step) -> Option<ElementRef<'a>> {
+    let ns = match step.ns.as_deref() {
+        Some(ns) => Cow::Borrowed(ns),
+        None => parent.ns(),
+    };
+    match &step.name {
+        Some(name) => parent.child(name, &ns),
+        None => parent.children().find(|child| child.has_ns(&ns)),
+    }
+}
+
+/// An element as text, complete in itself.
+pub(crate) fn serialize(element: ElementRef<'_>) -> String {
+    let mut xml = Vec::new();
+    element.write_to(&mut xml);
+    String::from_utf8_lossy(&xml).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xmpp::xml::Limits;
+
+    fn value(path: &str, xml: &str) -> Option<String> {
+        let stanza = Stanza::from_xml(xml.as_bytes(), &Limits::default()).expect("a stanza");
+        match Path::parse(path).expect("a path").resolve(&stanza)? {
+            Value::Text(text) => Some(text.into_owned()),
+            Value::Element(element) => Some(serialize(element)),
+        }
+    }
+
+    const STANZA: &str = "<message id='m1'><body>Hi</body><x xmlns='urn:a'><y z='1'>t</y><y/></x></message>";
+
+    #[test]
+    fn segments_inherit_the_namespace() {
+        assert_eq!(value("body#", STANZA).as_deref(), Some("Hi"));
+        assert_eq!(value("{urn:a}x/y#", STANZA).as_deref(), Some("t"));
+        assert_eq!(value("{urn:a}x/y@z", STANZA).as_deref(), Some("1"));
+        assert_eq!(value("{urn:a}x/@z", STANZA), None);
+        assert_eq!(value("x", STANZA), None);
+        assert_eq!(value("{urn:a}x#", STANZA), None);
+        assert_eq!(value("@id", STANZA).as_deref(), Some("m1"));
+        assert_eq!(value("{urn:a}", STANZA).is_some(), true);
+    }
+
+    #[test]
+    fn unfinished_namespaces_are_refused() {
+        assert_eq!(Path::parse("{urn:a"), Err(PathError::UnfinishedNamespace));
+        assert_eq!(Path::parse("{}x"), Err(PathError::UnfinishedNamespace));
+    }
+}

@@ -1,0 +1,369 @@
+//! The compiled form of all scripts of one host: what runs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ahash::{AHashMap, RandomState};
+use xmpp::stanza::Stanza;
+
+use crate::actions::{Action, Flow};
+use crate::conditions::Condition;
+use crate::definitions::Objects;
+use crate::facts::{Facts, Needs};
+use crate::index::{ChainIndex, Cursor};
+use crate::observer::Observer;
+use crate::outcome::{FaultKind, Outcome, Verdict};
+use crate::path::Path;
+use crate::run::{PathId, Run};
+
+/// Number of a chain of a [`Ruleset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ChainId(pub(crate) u32);
+
+/// One condition of a rule.
+pub(crate) struct Check {
+    pub(crate) condition: Arc<dyn Condition>,
+    pub(crate) is_negated: bool,
+    /// Where the outcome is remembered, if other rules ask the same.
+    pub(crate) slot: Option<u32>,
+    pub(crate) text: Box<str>,
+}
+
+/// One action of a rule.
+pub(crate) struct Step {
+    pub(crate) action: Box<dyn Action>,
+    pub(crate) line: u32,
+    pub(crate) text: Box<str>,
+}
+
+/// One rule.
+pub(crate) struct Rule {
+    pub(crate) line: u32,
+    pub(crate) checks: Box<[Check]>,
+    pub(crate) steps: Box<[Step]>,
+    pub(crate) matched: AtomicU64,
+}
+
+/// The rules of one chain in one script.
+pub(crate) struct Part {
+    pub(crate) script: u32,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) index: ChainIndex,
+}
+
+/// A chain: its parts in the order of the configuration.
+pub(crate) struct Chain {
+    pub(crate) name: Box<str>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) needs: Needs,
+}
+
+/// A script that was loaded.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedScript {
+    pub(crate) name: Arc<str>,
+    pub(crate) text: Arc<[u8]>,
+}
+
+/// How many stanzas a rule's conditions held for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleCount {
+    /// Name of the script.
+    pub script: String,
+    /// Name of the chain.
+    pub chain: String,
+    /// First line of the rule.
+    pub line: u32,
+    /// Stanzas for which all conditions held.
+    pub matched: u64,
+}
+
+/// What one chain gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// It fell off its end.
+    Nothing,
+    /// `PASS` or `DEFAULT`.
+    False,
+    /// The stanza is gone; the run's verdict says how.
+    True,
+}
+
+/// All scripts of one host, compiled; immutable but for limiters, lists and counters, which work in place.
+pub struct Ruleset {
+    pub(crate) host: Box<str>,
+    pub(crate) scripts: Vec<LoadedScript>,
+    pub(crate) chains: Vec<Chain>,
+    pub(crate) names: AHashMap<Box<str>, ChainId>,
+    /// Chains that run when a server event of that name is fired.
+    pub(crate) events: AHashMap<Box<str>, Vec<ChainId>>,
+    pub(crate) paths: Vec<Path>,
+    pub(crate) objects: Objects,
+    pub(crate) limits: RunLimits,
+    pub(crate) hasher: RandomState,
+}
+
+/// Bounds of one evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunLimits {
+    /// How deep `JUMP CHAIN` may nest.
+    pub depth: u32,
+    /// Steps that searching and jumping may take; a step is about one byte looked at.
+    pub steps: u64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self { depth: 100, steps: 10_000_000 }
+    }
+}
+
+impl Ruleset {
+    /// The host whose rules these are.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Names of the scripts that are in force, in the order of the configuration.
+    pub fn scripts(&self) -> impl Iterator<Item = &str> {
+        self.scripts.iter().map(|script| &*script.name)
+    }
+
+    /// Names of the chains that hold rules.
+    pub fn chains(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().filter(|chain| !chain.parts.is_empty()).map(|chain| &*chain.name)
+    }
+
+    /// Lists, limiters and zones, for their owners and for reports.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// How often each rule matched since it was loaded.
+    #[must_use]
+    pub fn rule_counts(&self) -> Vec<RuleCount> {
+        let mut counts = Vec::new();
+        for chain in &self.chains {
+            for part in &chain.parts {
+                counts.extend(part.rules.iter().map(|rule| RuleCount {
+                    script: self.script_name(part.script).to_owned(),
+                    chain: chain.name.to_string(),
+                    line: rule.line,
+                    matched: rule.matched.load(Ordering::Relaxed),
+                }));
+            }
+        }
+        counts
+    }
+
+    /// True if the chain holds no rule: running it can be left out.
+    #[must_use]
+    pub fn is_empty(&self, chain: &str) -> bool {
+        self.chain(chain).is_none_or(|chain| chain.parts.is_empty())
+    }
+
+    /// The facts that the chain, and all it may jump to, may ask for.
+    #[must_use]
+    pub fn needs(&self, chain: &str) -> Needs {
+        self.chain(chain).map(|chain| chain.needs).unwrap_or_default()
+    }
+
+    /// Runs a chain by its name: built-in (`preroute`, `deliver`, `deliver_remote`), extra, or `user/...`.
+    #[must_use]
+    pub fn run(&self, chain: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
+        self.run_observed(chain, stanza, facts, None)
+    }
+
+    /// Runs a chain and tells an observer what happens.
+    #[must_use]
+    pub fn run_observed<'a>(
+        &'a self,
+        chain: &str,
+        stanza: &'a Stanza,
+        facts: &'a dyn Facts,
+        observer: Option<&'a mut (dyn Observer + 'a)>,
+    ) -> Outcome {
+        let is_custom = chain.starts_with("user/");
+        let mut run = Run::new(self, stanza, facts, observer);
+        let value = match self.names.get(chain) {
+            Some(&id) if is_custom => self.jump(&mut run, id),
+            Some(&id) => self.hook(&mut run, id),
+            None => Value::Nothing,
+        };
+        conclude(run, value, is_custom)
+    }
+
+    /// Runs the chains that are attached to a server event.
+    #[must_use]
+    pub fn run_event(&self, event: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
+        let mut run = Run::new(self, stanza, facts, None);
+        let value = self.fire(&mut run, event);
+        conclude(run, value, false)
+    }
+
+    fn chain(&self, name: &str) -> Option<&Chain> {
+        self.names.get(name).and_then(|id| self.chains.get(id.0 as usize))
+    }
+
+    pub(crate) fn script_name(&self, script: u32) -> &str {
+        self.scripts.get(script as usize).map_or("", |script| &script.name)
+    }
+
+    pub(crate) fn path(&self, id: PathId) -> Option<&Path> {
+        self.paths.get(id.0 as usize)
+    }
+
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    pub(crate) fn step_budget(&self) -> u64 {
+        self.limits.steps
+    }
+
+    /// A built-in chain as its hook runs it: PASS has no say over the same chain of other scripts.
+    fn hook(&self, run: &mut Run<'_>, id: ChainId) -> Value {
+        self.each_part(run, id, Value::Nothing)
+    }
+
+    /// A chain as JUMP CHAIN runs it.
+    pub(crate) fn jump(&self, run: &mut Run<'_>, id: ChainId) -> Value {
+        self.each_part(run, id, Value::False)
+    }
+
+    /// Runs what is attached to a server event.
+    pub(crate) fn fire(&self, run: &mut Run<'_>, event: &str) -> Value {
+        for &id in self.events.get(event).into_iter().flatten() {
+            let value = self.hook(run, id);
+            if value != Value::Nothing {
+                return value;
+            }
+        }
+        Value::Nothing
+    }
+
+    fn each_part(&self, run: &mut Run<'_>, id: ChainId, pass: Value) -> Value {
+        let Some(chain) = self.chains.get(id.0 as usize) else { return Value::Nothing };
+        if run.depth >= self.limits.depth {
+            run.fail(FaultKind::Depth);
+            return Value::True;
+        }
+        run.depth += 1;
+        let outer = run.frame;
+        let mut value = Value::Nothing;
+        for part in &chain.parts {
+            run.frames += 1;
+            run.frame = run.frames;
+            if let Some(observer) = run.observer.as_deref_mut() {
+                observer.chain(self.script_name(part.script), &chain.name);
+            }
+            value = self.part(run, part, pass);
+            if value != Value::Nothing {
+                break;
+            }
+        }
+        run.frame = outer;
+        run.depth -= 1;
+        value
+    }
+
+    fn part(&self, run: &mut Run<'_>, part: &Part, pass: Value) -> Value {
+        let mut cursor = Cursor::new(&part.index, run);
+        while let Some(at) = cursor.next(run) {
+            let Some(rule) = part.rules.get(at) else { break };
+            run.place = (part.script, rule.line);
+            if !rule.holds(run) {
+                if run.fault.is_some() {
+                    return Value::True;
+                }
+                continue;
+            }
+            rule.matched.fetch_add(1, Ordering::Relaxed);
+            for step in &rule.steps {
+                run.place = (part.script, rule.line);
+                if let Some(observer) = run.observer.as_deref_mut() {
+                    observer.action(self.script_name(part.script), step.line, &step.text);
+                }
+                let flow = step.action.perform(run, step.line);
+                if run.fault.is_some() {
+                    return Value::True;
+                }
+                match flow {
+                    Flow::Continue => continue,
+                    Flow::Return => return Value::Nothing,
+                    _ => {}
+                }
+                if !matches!(flow, Flow::Inherit(_)) {
+                    run.decided_by = Some((part.script, rule.line));
+                }
+                return match flow {
+                    Flow::Pass | Flow::Inherit(Value::False) => pass,
+                    Flow::Default => {
+                        run.verdict = Verdict::Default;
+                        Value::False
+                    }
+                    _ => Value::True,
+                };
+            }
+        }
+        Value::Nothing
+    }
+}
+
+impl Rule {
+    #[inline]
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        self.checks.iter().all(|check| check.holds(run))
+    }
+}
+
+impl Check {
+    #[inline]
+    fn holds(&self, run: &mut Run<'_>) -> bool {
+        let holds = match self.slot {
+            None => self.condition.holds(run),
+            Some(slot) => match run.recall(slot) {
+                Some(held) => held,
+                None => {
+                    let holds = self.condition.holds(run);
+                    run.remember(slot, holds);
+                    holds
+                }
+            },
+        };
+        // What could not be decided does not let the rule decide: the run ends, and the stanza with it.
+        if self.condition.is_searching() && run.budget.is_spent() {
+            run.fail(FaultKind::Budget);
+            return false;
+        }
+        let holds = holds != self.is_negated;
+        if let Some(observer) = run.observer.as_deref_mut() {
+            observer.condition(&self.text, holds);
+        }
+        holds
+    }
+}
+
+fn conclude(run: Run<'_>, value: Value, is_custom: bool) -> Outcome {
+    let verdict = match value {
+        _ if run.fault.is_some() => Verdict::Drop,
+        Value::Nothing if is_custom => Verdict::Return,
+        Value::Nothing => Verdict::Pass,
+        Value::False if is_custom => Verdict::Pass,
+        Value::False => Verdict::Default,
+        Value::True => run.verdict,
+    };
+    run.finish(verdict)
+}
+
+impl fmt::Debug for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ruleset")
+            .field("host", &self.host)
+            .field("scripts", &self.scripts().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,309 @@
+//! One evaluation: the stanza, what was found out about it, and what is to be done.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+use xmpp::stanza::{ElementRef, Stanza, StanzaKind};
+
+use crate::address::Party;
+use crate::facts::{Facts, Origin, Timestamp};
+use crate::limiter::Limiter;
+use crate::lua_pattern::Budget;
+use crate::observer::Observer;
+use crate::outcome::{Decision, Effect, Fault, FaultKind, Outcome, Verdict};
+use crate::path::{self, Value};
+use crate::program::Ruleset;
+
+/// Paths whose value is kept during a run; the most used ones.
+const CACHED_PATHS: usize = 12;
+/// Words of the memory for shared conditions.
+pub(crate) const MEMO_WORDS: usize = 8;
+/// Shared conditions whose outcome is remembered; the most used ones.
+pub(crate) const MEMO_SLOTS: usize = MEMO_WORDS * 64;
+/// Effects that one stanza may have.
+const MAX_EFFECTS: usize = 256;
+
+/// Number of a stanza path of a [`Ruleset`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PathId(pub(crate) u32);
+
+#[derive(Debug)]
+enum Slot<'a> {
+    Unknown,
+    Absent,
+    Text(Cow<'a, str>),
+    Element(ElementRef<'a>),
+    Xml(String),
+}
+
+struct Poll {
+    limiter: usize,
+    key: u64,
+    frame: u32,
+    is_over: bool,
+}
+
+/// The state of one evaluation.
+pub(crate) struct Run<'a> {
+    pub(crate) ruleset: &'a Ruleset,
+    pub(crate) facts: &'a dyn Facts,
+    pub(crate) origin: Origin<'a>,
+    /// The stanza as it came; what rules made of it is [`Self::current`].
+    pub(crate) stanza: &'a Stanza,
+    edited: Option<Box<Stanza>>,
+    pub(crate) type_attr: Option<&'a str>,
+    pub(crate) from: Party<'a>,
+    pub(crate) to: Party<'a>,
+    pub(crate) budget: Budget,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) verdict: Verdict,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) decided_by: Option<(u32, u32)>,
+    pub(crate) depth: u32,
+    /// The chain run that is going on; `LIMIT` counts once in each.
+    pub(crate) frame: u32,
+    pub(crate) frames: u32,
+    /// Script and line of the rule that is being looked at.
+    pub(crate) place: (u32, u32),
+    now: Option<Timestamp>,
+    known: [u64; MEMO_WORDS],
+    held: [u64; MEMO_WORDS],
+    polled: SmallVec<[Poll; 4]>,
+    slots: [Slot<'a>; CACHED_PATHS],
+    uncached: (Option<PathId>, Slot<'a>),
+    pub(crate) observer: Option<&'a mut (dyn Observer + 'a)>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        ruleset: &'a Ruleset,
+        stanza: &'a Stanza,
+        facts: &'a dyn Facts,
+        observer: Option<&'a mut (dyn Observer + 'a)>,
+    ) -> Self {
+        let origin = facts.origin();
+        Self {
+            ruleset,
+            facts,
+            origin,
+            stanza,
+            edited: None,
+            type_attr: stanza.type_attr(),
+            from: Party::from_of(stanza),
+            to: Party::to_of(stanza, &origin),
+            budget: Budget::new(ruleset.step_budget()),
+            effects: Vec::new(),
+            verdict: Verdict::Pass,
+            fault: None,
+            decided_by: None,
+            depth: 0,
+            frame: 0,
+            frames: 0,
+            place: (0, 0),
+            now: None,
+            known: [0; MEMO_WORDS],
+            held: [0; MEMO_WORDS],
+            polled: SmallVec::new(),
+            slots: [const { Slot::Unknown }; CACHED_PATHS],
+            uncached: (None, Slot::Unknown),
+            observer,
+        }
+    }
+
+    pub(crate) fn finish(self, verdict: Verdict) -> Outcome {
+        let decided_by = self.decided_by.map(|(script, line)| Decision {
+            script: self.ruleset.script_name(script).to_owned(),
+            line,
+        });
+        Outcome {
+            verdict,
+            effects: self.effects,
+            stanza: self.edited.map(|stanza| *stanza),
+            fault: self.fault,
+            decided_by,
+        }
+    }
+
+    /// The stanza with what `STRIP` and `INJECT` have done so far.
+    pub(crate) fn current(&self) -> &Stanza {
+        self.edited.as_deref().unwrap_or(self.stanza)
+    }
+
+    pub(crate) fn is_edited(&self) -> bool {
+        self.edited.is_some()
+    }
+
+    /// Changes the content; everything that was learnt from it is forgotten.
+    pub(crate) fn edit(&mut self, change: impl FnOnce(&mut Stanza)) {
+        let mut stanza = self.edited.take().unwrap_or_else(|| Box::new(self.stanza.clone()));
+        change(&mut stanza);
+        self.edited = Some(stanza);
+        self.slots = [const { Slot::Unknown }; CACHED_PATHS];
+        self.uncached = (None, Slot::Unknown);
+        self.forget();
+    }
+
+    /// Forgets the outcome of shared conditions, because something that they may read has changed.
+    pub(crate) fn forget(&mut self) {
+        self.known = [0; MEMO_WORDS];
+    }
+
+    pub(crate) fn kind(&self) -> StanzaKind {
+        self.stanza.kind()
+    }
+
+    /// The type, with the default of messages and presence; `None` for an iq without type.
+    pub(crate) fn effective_type(&self) -> Option<&'a str> {
+        self.type_attr.or(match self.kind() {
+            StanzaKind::Message => Some("normal"),
+            StanzaKind::Presence => Some("available"),
+            StanzaKind::Iq => None,
+        })
+    }
+
+    pub(crate) fn now(&mut self) -> Timestamp {
+        *self.now.get_or_insert_with(|| self.facts.now())
+    }
+
+    #[inline]
+    pub(crate) fn recall(&self, slot: u32) -> Option<bool> {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        let is_known = self.known.get(word).is_some_and(|known| known & bit != 0);
+        is_known.then(|| self.held.get(word).is_some_and(|held| held & bit != 0))
+    }
+
+    pub(crate) fn remember(&mut self, slot: u32, holds: bool) {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if let (Some(known), Some(held)) = (self.known.get_mut(word), self.held.get_mut(word)) {
+            *known |= bit;
+            *held = if holds { *held | bit } else { *held & !bit };
+        }
+    }
+
+    /// Counts an event against a limiter, once for each key and chain run; true if it is over the limit.
+    pub(crate) fn poll(&mut self, limiter: &Limiter, key: Option<&[u8]>) -> bool {
+        let id = std::ptr::from_ref(limiter).addr();
+        let hash = key.map_or(0, |key| self.ruleset.hash(key));
+        let frame = self.frame;
+        let earlier = self
+            .polled
+            .iter()
+            .find(|poll| poll.limiter == id && poll.key == hash && poll.frame == frame);
+        if let Some(poll) = earlier {
+            return poll.is_over;
+        }
+        let now = self.now();
+        let is_over = !match key {
+            Some(key) => limiter.poll_on(key, now),
+            None => limiter.poll(now),
+        };
+        self.polled.push(Poll { limiter: id, key: hash, frame, is_over });
+        is_over
+    }
+
+    /// Adds an effect; too many of them are a fault.
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        if self.effects.len() >= MAX_EFFECTS {
+            self.fail(FaultKind::Effects);
+            return;
+        }
+        self.effects.push(effect);
+    }
+
+    /// Records a fault at the rule that is being looked at; the first one counts.
+    pub(crate) fn fail(&mut self, kind: FaultKind) {
+        let (script, line) = self.place;
+        let script = self.ruleset.script_name(script).to_owned();
+        self.fault.get_or_insert(Fault { kind, script, line });
+    }
+
+    fn load(&mut self, id: PathId) -> &Slot<'a> {
+        let at = id.0 as usize;
+        let is_cached = at < CACHED_PATHS;
+        if !is_cached && self.uncached.0 != Some(id) {
+            self.uncached = (Some(id), Slot::Unknown);
+        }
+        let is_unknown = match self.slots.get(at) {
+            Some(slot) => matches!(slot, Slot::Unknown),
+            None => matches!(self.uncached.1, Slot::Unknown),
+        };
+        if is_unknown {
+            let slot = self.resolve(id);
+            match self.slots.get_mut(at) {
+                Some(cell) => *cell = slot,
+                None => self.uncached.1 = slot,
+            }
+        }
+        self.slots.get(at).unwrap_or(&self.uncached.1)
+    }
+
+    fn resolve(&self, id: PathId) -> Slot<'a> {
+        let Some(path) = self.ruleset.path(id) else { return Slot::Absent };
+        if let Some(edited) = &self.edited {
+            return match path.resolve(edited) {
+                None => Slot::Absent,
+                Some(Value::Text(text)) => Slot::Text(Cow::Owned(text.into_owned())),
+                Some(Value::Element(element)) => Slot::Xml(path::serialize(element)),
+            };
+        }
+        match path.resolve(self.stanza) {
+            None => Slot::Absent,
+            Some(Value::Text(text)) => Slot::Text(text),
+            Some(Value::Element(element)) => Slot::Element(element),
+        }
+    }
+
+    /// True if the path leads somewhere.
+    pub(crate) fn exists(&mut self, id: PathId) -> bool {
+        !matches!(self.load(id), Slot::Absent)
+    }
+
+    /// The text at the end of a path; `None` if there is nothing, or an element.
+    pub(crate) fn text(&mut self, id: PathId) -> Option<&str> {
+        match self.load(id) {
+            Slot::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text at the end of a path and the budget to search it with; absent text is empty.
+    pub(crate) fn search(&mut self, id: PathId) -> (&[u8], &Budget) {
+        self.load(id);
+        let slot = self.slots.get(id.0 as usize).unwrap_or(&self.uncached.1);
+        let text = match slot {
+            Slot::Text(text) => text.as_bytes(),
+            Slot::Xml(xml) => xml.as_bytes(),
+            _ => b"",
+        };
+        (text, &self.budget)
+    }
+
+    /// Makes an element at the end of a path searchable as its XML.
+    pub(crate) fn load_xml(&mut self, id: PathId) {
+        if let Slot::Element(element) = *self.load(id) {
+            let slot = Slot::Xml(path::serialize(element));
+            match self.slots.get_mut(id.0 as usize) {
+                Some(cell) => *cell = slot,
+                None => self.uncached.1 = slot,
+            }
+        }
+    }
+
+    /// The text at the end of a path, on its own.
+    pub(crate) fn plain_text(&mut self, id: PathId) -> Option<Cow<'a, str>> {
+        match self.load(id) {
+            Slot::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// What stands at the end of a path, elements as XML, on its own.
+    pub(crate) fn string(&mut self, id: PathId) -> Option<Cow<'a, str>> {
+        match self.load(id) {
+            Slot::Text(text) => Some(text.clone()),
+            Slot::Element(element) => Some(Cow::Owned(path::serialize(*element))),
+            Slot::Xml(xml) => Some(Cow::Owned(xml.clone())),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Text of a script to its syntax tree: physical lines, logical lines, rules.
+//!
+//! Nothing here knows which conditions or actions exist; [`crate::check`] gives names their meaning.
+
+pub mod ast;
+pub mod lexer;
+pub mod parser;
+pub mod span;
