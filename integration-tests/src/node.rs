@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -60,7 +61,8 @@ impl TestNode {
             .collect::<Vec<_>>();
         let certificates = Certificates::create(directory.path(), &hosts);
         fs::write(directory.path().join("portcullis.toml"), config.to_string()).unwrap();
-        let (child, listeners) = spawn(directory.path()).await;
+        let listeners = listeners_of(&config);
+        let child = spawn(directory.path()).await;
         TestNode {
             directory,
             child,
@@ -247,7 +249,7 @@ impl TestNode {
     }
 
     async fn spawn_again(&mut self) {
-        (self.child, self.listeners) = spawn(self.directory.path()).await;
+        self.child = spawn(self.directory.path()).await;
     }
 }
 
@@ -281,7 +283,7 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Starts the node and waits for the readiness that it also announces to systemd.
-async fn spawn(directory: &Path) -> (Child, BTreeMap<String, SocketAddr>) {
+async fn spawn(directory: &Path) -> Child {
     let notify_path = directory.join("notify");
     drop(fs::remove_file(&notify_path));
     let notify = UnixDatagram::bind(&notify_path).unwrap();
@@ -304,8 +306,7 @@ async fn spawn(directory: &Path) -> (Child, BTreeMap<String, SocketAddr>) {
         status = child.wait() => panic!("the node ended at once: {status:?}\n{}", show()),
         () = tokio::time::sleep(DEADLINE) => panic!("the node was not ready in time\n{}", show()),
     }
-    let listeners = read_listeners(&directory.join("data/listeners.json"));
-    (child, listeners)
+    child
 }
 
 async fn ready(notify: &UnixDatagram) {
@@ -319,27 +320,28 @@ async fn ready(notify: &UnixDatagram) {
     }
 }
 
-/// One JSON object a line: `{"listener":"c2s","address":"127.0.0.1:40123"}`; the first address of each listener counts.
-fn read_listeners(path: &Path) -> BTreeMap<String, SocketAddr> {
-    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut listeners = BTreeMap::new();
-    for line in text.lines() {
-        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
-        let field = |name: &str| {
-            entry[name]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {name} in {line}"))
-                .to_owned()
-        };
-        listeners
-            .entry(field("listener"))
-            .or_insert_with(|| field("address").parse().unwrap());
-    }
+/// The first address of each listener in the configuration.
+fn listeners_of(config: &toml::Table) -> BTreeMap<String, SocketAddr> {
+    let listeners = config["listener"].as_table().unwrap();
+    let first = |listener: &toml::Value| listener["bind"][0].as_str()?.parse().ok();
     listeners
+        .iter()
+        .filter_map(|(name, listener)| Some((name.clone(), first(listener)?)))
+        .collect()
+}
+
+/// A loopback address that no other test on this machine uses: the node refuses port 0, and a port that was free a
+/// moment ago may be taken, but all of 127.0.0.0/8 is ours.
+fn own_address() -> Ipv4Addr {
+    static NODES: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let node = NODES.fetch_add(1, Ordering::Relaxed);
+    Ipv4Addr::new(127, 1 + high % 254, low, node)
 }
 
 fn base_config(directory: &Path) -> toml::Table {
     let directory = directory.display();
+    let address = own_address();
     format!(
         r#"
         [node]
@@ -351,10 +353,10 @@ fn base_config(directory: &Path) -> toml::Table {
         scram_iterations = 4096
         [listener.{STARTTLS_LISTENER}]
         protocol = "c2s"
-        bind = ["127.0.0.1:0"]
+        bind = ["{address}:5222"]
         [listener.{DIRECT_LISTENER}]
         protocol = "c2s"
-        bind = ["127.0.0.1:0"]
+        bind = ["{address}:5223"]
         tls = {{ implicit = true }}
         [host."{HOST}"]
         "#
