@@ -17,10 +17,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Running};
 use serde::Serialize;
 use tokio::task::AbortHandle;
-use xmpp::stream_error::StreamError;
+use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::{Stanza, StanzaKind, XmlWriter, ns};
 
 use crate::account::Detach;
@@ -113,6 +113,8 @@ pub struct Session {
     stalled: Option<Stalled>,
     is_retrying: bool,
     is_ending: bool,
+    /// The connection is done: nothing is left to say or to wait for.
+    is_over: bool,
     /// The reader and the writer; they end with the session.
     tasks: Vec<AbortHandle>,
     /// What the start needs once.
@@ -168,6 +170,16 @@ impl Actor for Session {
         if let Some(opening) = self.opening.take() {
             self.begin(opening, context);
         }
+    }
+
+    /// Told to stop by the node or an operator, it says so first (RFC 6120 §4.9.3.20) and gives the
+    /// client `timeouts.close` to answer.
+    fn stopping(&mut self, context: &mut Context<Self>) -> Running {
+        if self.is_over {
+            return Running::Stop;
+        }
+        self.close(Some(StreamCondition::SystemShutdown.into()), context);
+        Running::Continue
     }
 }
 
@@ -253,7 +265,7 @@ impl Handler<ReaderEnded> for Session {
             ReaderEnd::Said(error) => self.leave(error.as_ref(), |_| {}, context),
             ReaderEnd::Lost(error) => {
                 tracing::debug!(peer = %self.peer, %error, "connection lost");
-                context.stop();
+                self.end(context);
             }
         }
     }
@@ -313,6 +325,13 @@ impl Session {
         self.queue.clear();
         self.stalled = None;
         self.outbound.finish(farewell);
-        context.run_later(self.policy.load().timeouts.close, |_, context| context.stop());
+        let patience = self.policy.load().timeouts.close;
+        context.run_later(patience, |session, context| session.end(context));
+    }
+
+    /// Stops without another word.
+    fn end(&mut self, context: &mut Context<Self>) {
+        self.is_over = true;
+        context.stop();
     }
 }

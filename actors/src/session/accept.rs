@@ -71,6 +71,7 @@ fn start_here(
         stalled: None,
         is_retrying: false,
         is_ending: false,
+        is_over: false,
         tasks: Vec::new(),
         opening: Some(opening),
         _permits: permits,
