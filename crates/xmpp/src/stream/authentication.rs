@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use smallvec::smallvec;
+use zeroize::Zeroizing;
 
 use crate::{
     jid::DomainRef,
@@ -57,7 +58,9 @@ impl Negotiation {
             Ok(Payload::Message(message)) => Some(message),
             Err(failure) => return self.refuse_log_in(failure),
         };
-        match self.with_context(|context| Exchange::start(context, mechanism, initial.as_deref())) {
+        match self.with_context(|context| {
+            Exchange::start(context, mechanism, initial.as_ref().map(|message| message.as_slice()))
+        }) {
             Some((exchange, step)) => self.step(Box::new(exchange), step),
             None => self.fail(out_of_turn()),
         }
@@ -65,7 +68,7 @@ impl Negotiation {
 
     fn resume(&mut self, mut exchange: Box<Exchange>, element: &Element) -> Outputs {
         let message = match payload(element) {
-            Ok(Payload::Absent) => Vec::new(),
+            Ok(Payload::Absent) => Zeroizing::default(),
             Ok(Payload::Message(message)) => message,
             Err(failure) => return self.refuse_log_in(failure),
         };
@@ -145,7 +148,8 @@ impl Negotiation {
 
 enum Payload {
     Absent,
-    Message(Vec<u8>),
+    /// It may hold a password.
+    Message(Zeroizing<Vec<u8>>),
 }
 
 /// The base64 text of an element (RFC 6120 §6.4.2).
@@ -155,10 +159,10 @@ fn payload(element: &Element) -> Result<Payload, SaslFailure> {
     }
     match element.text().as_ref() {
         "" => Ok(Payload::Absent),
-        "=" => Ok(Payload::Message(Vec::new())),
+        "=" => Ok(Payload::Message(Zeroizing::default())),
         text => STANDARD
             .decode(text)
-            .map(Payload::Message)
+            .map(|message| Payload::Message(Zeroizing::new(message)))
             .map_err(|_| SaslFailure::new(SaslCondition::IncorrectEncoding, "the text is not base64")),
     }
 }

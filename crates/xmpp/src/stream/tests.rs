@@ -2,6 +2,7 @@
 
 mod conversations;
 mod hostile;
+mod matrix;
 mod random;
 
 use std::sync::Arc;
