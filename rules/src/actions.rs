@@ -26,8 +26,11 @@ mod unmark_user;
 mod unsubscribe_sender;
 
 use xmpp::jid::Jid;
+use xmpp::stanza::Stanza;
+use xmpp::xml::Limits;
 
 use crate::conditions::Parameter;
+use crate::diagnostic::Code;
 use crate::facts::Needs;
 use crate::program::Value;
 use crate::refusal::Refusal;
@@ -123,10 +126,42 @@ fn required(value: Option<&str>) -> &str {
     value.unwrap_or_default()
 }
 
-/// An address that an action sends to.
-fn address(text: &str) -> Result<Jid, Refusal> {
-    Jid::new(text.trim())
-        .map_err(|error| Refusal::invalid(format!("malformed JID: {}", text.trim())).help(error.to_string()))
+/// Where an action sends to.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// `None` if the text is no address: the stanza is then answered as one with a malformed recipient.
+    jid: Option<Jid>,
+    text: String,
+}
+
+impl Target {
+    fn parse(scope: &mut Scope<'_>, text: &str) -> Self {
+        let text = text.trim();
+        let jid = Jid::new(text).ok();
+        if jid.is_none() {
+            scope.warn(
+                Code::Suspicious,
+                format!("{text} is no JID, and expressions are not expanded here: nobody receives this"),
+            );
+        }
+        Self { jid, text: text.to_owned() }
+    }
+
+    /// Addresses a stanza.
+    fn address(&self, mut stanza: Stanza) -> Stanza {
+        if let Some(jid) = &self.jid {
+            stanza.set_to(Some(jid.clone()));
+            return stanza;
+        }
+        let mut xml = Vec::new();
+        stanza.write_with(&mut xml, stanza.from(), None);
+        let name = stanza.kind().name();
+        let rest = xml.get(name.len() + 1..).unwrap_or_default();
+        let to = self.text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+        let mut addressed = format!("<{name} to='{to}'").into_bytes();
+        addressed.extend_from_slice(rest);
+        Stanza::from_xml(&addressed, &Limits::default()).unwrap_or(stanza)
+    }
 }
 
 #[cfg(test)]

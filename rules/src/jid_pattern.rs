@@ -21,6 +21,8 @@ pub(crate) struct JidPattern {
     node: Option<PartPattern>,
     host: Option<PartPattern>,
     resource: Option<PartPattern>,
+    /// The value is a list of addresses, which is one that nobody has.
+    is_never: bool,
 }
 
 /// What an address that matches must have, if that is exact.
@@ -34,8 +36,12 @@ impl JidPattern {
     /// Reads a pattern; the second value is the text that it was normalised to, if that changed it.
     pub(crate) fn parse(text: Option<&str>) -> Result<(Self, Option<String>), Refusal> {
         let Some(text) = text else {
-            return Ok((Self { node: None, host: None, resource: None }, None));
+            return Ok((Self { node: None, host: None, resource: None, is_never: false }, None));
         };
+        let mut members = text.split([',', ' ']).filter(|member| !member.is_empty());
+        if text.contains(',') && members.all(|member| split(member).is_some()) {
+            return Ok((Self { node: None, host: None, resource: None, is_never: true }, None));
+        }
         let parts = split(text).ok_or_else(|| {
             Refusal::invalid(format!("malformed JID: {text}")).help(
                 "write [user@]host[/resource]; a part may be <*>, <gl*b> or <<lua pattern>> without @ and /",
@@ -53,11 +59,11 @@ impl JidPattern {
         let resource =
             parts.resource.map(|resource| part(resource, normal_resource, &mut normal)).transpose()?;
         let changed = (normal != text).then_some(normal);
-        Ok((Self { node, host: Some(host), resource }, changed))
+        Ok((Self { node, host: Some(host), resource, is_never: false }, changed))
     }
 
     pub(crate) fn matches(&self, party: &Party<'_>, budget: &Budget) -> bool {
-        let Some(host) = &self.host else { return party.parts.is_none() };
+        let Some(host) = &self.host else { return party.parts.is_none() && !self.is_never };
         let Some(parts) = party.parts else { return false };
         let node = match (&self.node, parts.node) {
             (None, None) => true,
@@ -68,6 +74,11 @@ impl JidPattern {
             && self.resource.as_ref().is_none_or(|pattern| {
                 parts.resource.is_some_and(|resource| pattern.matches(resource, budget))
             })
+    }
+
+    /// True if no address matches, because several are written where one belongs.
+    pub(crate) fn is_never(&self) -> bool {
+        self.is_never
     }
 
     /// The exact part that is good for an index.

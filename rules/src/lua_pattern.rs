@@ -6,12 +6,14 @@
 
 mod matcher;
 mod parser;
+mod probe;
 mod scan;
 mod set;
 
 use std::cell::Cell;
 
 pub use parser::PatternError;
+pub(crate) use probe::fails_on_empty_text;
 
 use matcher::Matcher;
 use parser::Program;

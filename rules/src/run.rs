@@ -192,11 +192,15 @@ impl<'a> Run<'a> {
         if let Some(poll) = earlier {
             return poll.is_over;
         }
+        let was_granted =
+            self.polled.iter().any(|poll| poll.limiter == id && poll.key == hash && !poll.is_over);
         let now = self.now();
-        let is_over = !match key {
+        let is_granted = match key {
             Some(key) => limiter.poll_on(key, now),
             None => limiter.poll(now),
         };
+        // Another chain run counts once more, but its own first count does not push a stanza over the limit.
+        let is_over = !is_granted && !was_granted;
         self.polled.push(Poll { limiter: id, key: hash, frame, is_over });
         is_over
     }

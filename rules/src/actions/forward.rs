@@ -4,7 +4,7 @@ use xmpp::jid::Jid;
 use xmpp::stanza::{Stanza, StanzaKind};
 use xmpp::xml::XmlWriter;
 
-use crate::actions::{Action, Flow, Spec, required};
+use crate::actions::{Action, Flow, Spec, Target, required};
 use crate::conditions::Parameter;
 use crate::outcome::Effect;
 use crate::refusal::Refusal;
@@ -24,15 +24,15 @@ const FORWARD: &str = "urn:xmpp:forward:0";
 
 #[derive(Debug)]
 struct Forward {
-    to: Jid,
+    to: Target,
 }
 
-fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Forward { to: super::address(required(value))? }))
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    Ok(Box::new(Forward { to: Target::parse(scope, required(value)) }))
 }
 
 /// A message from the current host that holds the stanza.
-pub(super) fn message(run: &Run<'_>, to: &Jid, more: impl FnOnce(&mut XmlWriter)) -> Stanza {
+pub(super) fn message(run: &Run<'_>, to: &Target, more: impl FnOnce(&mut XmlWriter)) -> Stanza {
     let mut xml = XmlWriter::new();
     xml.open("forwarded", FORWARD);
     xml.stanza(run.current());
@@ -40,9 +40,8 @@ pub(super) fn message(run: &Run<'_>, to: &Jid, more: impl FnOnce(&mut XmlWriter)
     more(&mut xml);
     let mut message = Stanza::new(StanzaKind::Message);
     message.set_from(Jid::new(run.ruleset.host()).ok());
-    message.set_to(Some(to.clone()));
     message.set_content(xml.finish());
-    message
+    to.address(message)
 }
 
 impl Action for Forward {

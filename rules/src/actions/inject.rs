@@ -27,7 +27,7 @@ struct Inject {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    let (value, dropped) = without_spaced_attributes(required(value).trim());
+    let (value, dropped) = tolerated(required(value).trim());
     for attribute in dropped {
         scope.warn(
             Code::Suspicious,
@@ -43,8 +43,9 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
     Ok(Box::new(Inject { content: stanza.content().clone() }))
 }
 
-/// Cuts attributes such as `a = '1'` out of the tags; answers with their names too.
-fn without_spaced_attributes(xml: &str) -> (String, Vec<String>) {
+/// Cuts attributes such as `a = '1'` out of the tags and escapes `<` in the others; answers with the names of those
+/// that were cut too.
+fn tolerated(xml: &str) -> (String, Vec<String>) {
     let mut out = String::with_capacity(xml.len());
     let mut dropped = Vec::new();
     let mut rest = xml;
@@ -59,13 +60,15 @@ fn without_spaced_attributes(xml: &str) -> (String, Vec<String>) {
             continue;
         }
         let mut length = c.len_utf8();
-        if is_in_tag && matches!(c, '"' | '\'') {
+        let is_quote = is_in_tag && matches!(c, '"' | '\'');
+        if is_quote {
             length = rest.get(1..).and_then(|inside| inside.find(c)).map_or(rest.len(), |at| at + 2);
         } else {
             is_in_tag = (is_in_tag || c == '<') && c != '>';
         }
         let (copied, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
-        out.push_str(copied);
+        // Scripts write expressions such as `$<@from>` into attributes, where they stay literal.
+        out.push_str(&if is_quote { copied.replace('<', "&lt;") } else { copied.to_owned() });
         rest = behind;
     }
     (out, dropped)

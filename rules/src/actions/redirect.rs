@@ -1,8 +1,6 @@
 //! `REDIRECT`: send the stanza elsewhere.
 
-use xmpp::jid::Jid;
-
-use crate::actions::{Action, Flow, Spec, required};
+use crate::actions::{Action, Flow, Spec, Target, required};
 use crate::conditions::Parameter;
 use crate::outcome::{Effect, Verdict};
 use crate::refusal::Refusal;
@@ -20,17 +18,16 @@ pub(crate) const SPEC: Spec = Spec {
 
 #[derive(Debug)]
 struct Redirect {
-    to: Jid,
+    to: Target,
 }
 
-fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Redirect { to: super::address(required(value))? }))
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    Ok(Box::new(Redirect { to: Target::parse(scope, required(value)) }))
 }
 
 impl Action for Redirect {
     fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
-        let mut copy = run.current().clone();
-        copy.set_to(Some(self.to.clone()));
+        let copy = self.to.address(run.current().clone());
         run.effect(Effect::Route(copy));
         run.verdict = Verdict::Redirect;
         Flow::Gone

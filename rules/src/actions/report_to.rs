@@ -1,8 +1,6 @@
 //! `REPORT TO`: report abuse, with the stanza as proof.
 
-use xmpp::jid::Jid;
-
-use crate::actions::{Action, Flow, Spec, required};
+use crate::actions::{Action, Flow, Spec, Target, required};
 use crate::conditions::Parameter;
 use crate::outcome::Effect;
 use crate::refusal::Refusal;
@@ -22,12 +20,12 @@ const REPORTING: &str = "urn:xmpp:reporting:1";
 
 #[derive(Debug)]
 struct ReportTo {
-    to: Jid,
+    to: Target,
     reason: String,
     text: Option<String>,
 }
 
-fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
     let (to, rest) = cut_word(required(value));
     let (reason, text) = cut_word(rest);
     let reason = match reason {
@@ -36,7 +34,7 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refu
         uri => uri,
     };
     Ok(Box::new(ReportTo {
-        to: super::address(to)?,
+        to: Target::parse(scope, to),
         reason: reason.to_owned(),
         text: (!text.is_empty()).then(|| text.to_owned()),
     }))

@@ -2,6 +2,7 @@
 
 use crate::actions::{Action, Flow, Spec, required};
 use crate::conditions::Parameter;
+use crate::diagnostic::Code;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -20,7 +21,8 @@ struct TagTrace {
     tag: String,
 }
 
-fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
+    scope.warn(Code::Unsupported, "traces are not kept yet: the tag is only seen by `explain`");
     Ok(Box::new(TagTrace { tag: required(value).to_owned() }))
 }
 

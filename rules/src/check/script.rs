@@ -64,7 +64,10 @@ impl Tools<'_> {
     pub(super) fn define(&mut self, number: u32, candidate: &Candidate, out: &mut Vec<Diagnostic>) {
         for item in &candidate.parsed.items {
             let Item::Definition(definition) = item else { continue };
-            match self.object(candidate, definition) {
+            let mut warnings = Vec::new();
+            let made = self.object(candidate, definition, &mut warnings);
+            warn(warnings, definition.value.span, out);
+            match made {
                 Ok((object, value)) => {
                     let entry = Entry {
                         script: candidate.loaded.name.clone(),
@@ -92,6 +95,7 @@ impl Tools<'_> {
         &mut self,
         candidate: &Candidate,
         definition: &ast::Definition,
+        warnings: &mut Vec<Refusal>,
     ) -> Result<(Object, String), Refusal> {
         let value = if definition.is_file {
             let bytes = self.loader.read(&definition.value.text).map_err(unreadable)?;
@@ -116,6 +120,10 @@ impl Tools<'_> {
             ("ZONE", _) => Object::Zone(Arc::new(Zone::new(&value))),
             ("LIST", _) => {
                 let definition = list::definition::parse(&value)?;
+                if value.contains("missing:") && !value.contains("missing: ignore") && !value.contains("missing:ignore") {
+                    let message = "a missing file counts as an empty list here: write `missing: ignore` to say so, or leave it out";
+                    warnings.push(Refusal::new(Code::Suspicious, message));
+                }
                 let contents = self.loader.list(&definition).map_err(unreadable)?;
                 Object::List(Arc::new(List::new(definition, contents)))
             }
@@ -125,7 +133,9 @@ impl Tools<'_> {
             }
             ("SEARCH", _) => Object::Search(SearchId(self.numbers.path(&value)?)),
             _ => {
-                pattern::parse(name, &value)?;
+                if let Some(hidden) = pattern::parse(name, &value)? {
+                    warnings.push(hidden);
+                }
                 Object::Pattern(value.as_str().into())
             }
         };
@@ -156,7 +166,11 @@ impl Tools<'_> {
                     Err(refusal) => out.push(diagnostic(refusal, switch.name.span)),
                 },
                 Item::Rule(rule) => rules.push(self.rule(number, chain, rule, out)),
-                Item::Definition(_) | Item::Metadata(_) => {}
+                Item::Metadata(metadata) => {
+                    let message = format!("`@@ {}` has no effect yet", metadata.key.text);
+                    out.push(Diagnostic::warning(Code::Unsupported, metadata.key.span, message));
+                }
+                Item::Definition(_) => {}
             }
         }
         rules

@@ -70,9 +70,9 @@ impl Parser {
         let Some(rule) = self.rule.take() else { return };
         if rule.actions.is_empty() {
             self.missing_action(span);
-        } else {
-            self.parsed.items.push(Item::Rule(rule));
         }
+        // Without actions too: its conditions may hold more mistakes to report.
+        self.parsed.items.push(Item::Rule(rule));
     }
 
     fn missing_action(&mut self, span: Span) {

@@ -19,7 +19,7 @@ pub(super) fn run(case: &Value) -> Result<(), Failure> {
     let better = case.get("better").filter(|better| !better.is_null());
     let is_quirk = case.get("quirk").and_then(Value::as_bool).unwrap_or(false);
     let mut server = Server::start(case, context);
-    if is_quirk && better.is_none() {
+    if (is_quirk && better.is_none()) || was_unknown_then(case) {
         return Ok(());
     }
     let recorded = case.get("load").unwrap_or(&Value::Null);
@@ -51,6 +51,13 @@ pub(super) fn run(case: &Value) -> Result<(), Failure> {
         server.check_requests(case)?;
     }
     Ok(())
+}
+
+/// True if only an old version knew nothing of what the script uses: that says nothing about today's language.
+fn was_unknown_then(case: &Value) -> bool {
+    let reason = case.get("load").and_then(|load| text(load.get("reason"))).unwrap_or_default();
+    let is_old = text(case.get("recorded_from")) == Some("debian-2023") && list(case.get("same_in")).is_empty();
+    is_old && (reason.starts_with("Unknown condition") || reason.starts_with("Unknown action"))
 }
 
 struct Server {

@@ -80,5 +80,14 @@ pub(super) fn same_text(left: &str, right: &str) -> bool {
 pub(super) fn text_of(stanza: &Stanza) -> String {
     let mut xml = Vec::new();
     stanza.write_to(&mut xml);
-    String::from_utf8_lossy(&xml).into_owned()
+    let xml = String::from_utf8_lossy(&xml).into_owned();
+    // Malformed addresses are not written by themselves.
+    match stanza.malformed_to() {
+        Some(to) => {
+            let name = stanza.kind().name();
+            let to = to.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+            xml.replacen(&format!("<{name}"), &format!("<{name} to='{to}'"), 1)
+        }
+        None => xml,
+    }
 }

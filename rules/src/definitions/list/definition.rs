@@ -19,7 +19,8 @@ pub enum Backend {
     File {
         /// The path as written.
         path: String,
-        /// True if a file that is not there is an empty list.
+        /// True if a file that is not there is an empty list: any value of `missing` does that, `ignore` is the
+        /// one to write.
         may_be_missing: bool,
     },
     /// Fetched over HTTP.
@@ -164,7 +165,7 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
         "memory" => Backend::Memory,
         "file" => Backend::File {
             path: source.strip_prefix("file:").unwrap_or(source).to_owned(),
-            may_be_missing: option("missing") == Some("ignore"),
+            may_be_missing: option("missing").is_some(),
         },
         "http" | "https" => http(source, &option)?,
         "" => {
