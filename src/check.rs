@@ -1,0 +1,181 @@
+//! `portcullis check`: everything that is wrong with configuration, certificates and scripts, without serving.
+
+use std::process::ExitCode;
+
+use actors::tls::Certificates;
+use portcullis_config::{Config, ScriptSource, Sources};
+use rules::{LoadError, Loader, Options, Source, compile};
+
+use crate::cli::EXIT_CONFIG;
+use crate::{output, telemetry};
+
+/// What was found; each finding may have several lines.
+#[derive(Default)]
+struct Findings {
+    /// What keeps the node from starting.
+    errors: Vec<String>,
+    /// What looks like a mistake.
+    warnings: Vec<String>,
+}
+
+/// Checks all that `sources` name and says every finding; status 78 if one of them is an error.
+pub(crate) fn run(sources: &Sources) -> ExitCode {
+    let findings = examine(sources);
+    for finding in findings.warnings.iter().chain(&findings.errors) {
+        telemetry::complain(finding);
+    }
+    if !findings.errors.is_empty() {
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    match output::line("no mistakes found") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn examine(sources: &Sources) -> Findings {
+    let mut findings = Findings::default();
+    match portcullis_config::load(sources) {
+        Ok(loaded) => {
+            findings
+                .warnings
+                .extend(loaded.warnings.iter().map(ToString::to_string));
+            certificates(&loaded.config, &mut findings);
+            scripts(&loaded.config, &mut findings);
+        }
+        Err(rejected) => findings.errors.push(rejected.to_string()),
+    }
+    findings
+}
+
+fn certificates(config: &Config, findings: &mut Findings) {
+    match Certificates::check(config) {
+        Ok(warnings) => {
+            let shown = warnings
+                .iter()
+                .map(|warning| format!("certificate warning: {warning}"));
+            findings.warnings.extend(shown);
+        }
+        Err(problems) => {
+            let shown = problems
+                .iter()
+                .map(|problem| format!("certificate error: {problem}"));
+            findings.errors.extend(shown);
+        }
+    }
+}
+
+/// What is wrong with a script of several hosts is said once.
+fn scripts(config: &Config, findings: &mut Findings) {
+    let options = Options {
+        limiter_entries: config.firewall.multirate_cache_limit,
+        ..Options::default()
+    };
+    for (domain, host) in &config.hosts {
+        let mut sources = Vec::with_capacity(host.scripts.len());
+        for script in &host.scripts {
+            match text_of(script) {
+                Ok(text) => sources.push(Source {
+                    name: script.to_string(),
+                    text,
+                }),
+                Err(reason) => add(
+                    &mut findings.errors,
+                    format!("script error: {script}: {reason}"),
+                ),
+            }
+        }
+        for report in compile(domain.as_str(), &sources, &options, &Files, None).reports {
+            for diagnostic in &report.diagnostics {
+                let findings = if diagnostic.is_error() {
+                    &mut findings.errors
+                } else {
+                    &mut findings.warnings
+                };
+                add(findings, diagnostic.render(&report.script, &report.text));
+            }
+        }
+    }
+}
+
+fn add(findings: &mut Vec<String>, finding: String) {
+    if !findings.contains(&finding) {
+        findings.push(finding);
+    }
+}
+
+fn text_of(script: &ScriptSource) -> Result<Vec<u8>, String> {
+    match script {
+        ScriptSource::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
+        ScriptSource::Shipped(_) => Err("no such script ships with this program".to_owned()),
+    }
+}
+
+/// Lists in files, as the running node reads them.
+struct Files;
+
+impl Loader for Files {
+    fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        std::fs::read(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
+            _ => LoadError::Unreadable(format!("{path}: {error}")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(toml: &str, files: &[(&str, &str)]) -> Findings {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let file = directory.path().join("portcullis.toml");
+        std::fs::write(&file, toml).unwrap();
+        examine(&Sources {
+            file: Some(file),
+            ..Sources::default()
+        })
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_nothing() {
+        let findings = examine(&Sources::default());
+        assert!(
+            findings.errors.is_empty() && findings.warnings.is_empty(),
+            "{:?}",
+            findings.errors
+        );
+    }
+
+    #[test]
+    fn every_mistake_of_every_script_is_found() {
+        let toml = "[firewall]\nscripts = [\"a.pfw\"]\n[host.\"x.example\".firewall]\nscripts = [\"b.pfw\"]\n\
+                    [host.\"y.example\"]\n";
+        let findings = found(
+            toml,
+            &[
+                ("a.pfw", "KIND: message\nFLY\n\nKIND: presence\nSWIM\n"),
+                ("b.pfw", "RUN\n"),
+            ],
+        );
+        let text = findings.errors.join("\n");
+        assert_eq!(findings.errors.len(), 3, "{text}");
+        for part in ["FLY", "SWIM", "RUN", "a.pfw:2", "a.pfw:5", "b.pfw:1"] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_none_is_found() {
+        let toml = "[tls.default]\ncertificate = \"a.pem\"\nkey = \"a.pem\"\n";
+        let findings = found(toml, &[("a.pem", "nonsense")]);
+        assert!(
+            findings.errors.iter().any(|error| error.contains("a.pem")),
+            "{:?}",
+            findings.errors
+        );
+    }
+}

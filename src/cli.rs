@@ -1,0 +1,190 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use actors::admin::protocol::{Answer, Command as Ask};
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use portcullis_config::{Loaded, Sources};
+
+use crate::control::{Client, ControlError};
+use crate::offline::OfflineError;
+use crate::{check, output, telemetry};
+
+mod user;
+
+use user::UserCommand;
+
+/// Exit status of a configuration or script that can not be used (`EX_CONFIG`).
+pub(crate) const EXIT_CONFIG: u8 = 78;
+
+/// Exit status when another node holds the data directory (`EX_TEMPFAIL`).
+pub(crate) const EXIT_IN_USE: u8 = 75;
+
+/// Exit status when there is no node to talk to (`EX_UNAVAILABLE`).
+const EXIT_UNAVAILABLE: u8 = 69;
+
+/// An XMPP server node whose operators decide about every stanza.
+///
+/// Without a command it runs the node.
+#[derive(Parser)]
+#[command(name = "portcullis", version, about, long_about)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    configuration: Configuration,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where the configuration comes from.
+#[derive(Args)]
+struct Configuration {
+    /// The configuration file [default: portcullis.toml or /etc/portcullis/portcullis.toml, if there is one].
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one key, over file and environment; may be given several times.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the node (also without any command).
+    Run,
+    /// Report every mistake of configuration, certificates and firewall scripts.
+    Check,
+    /// Manage accounts, whether the node runs or not.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Have the running node read configuration, certificates and scripts again.
+    Reload,
+    /// Show the version.
+    Version,
+}
+
+impl Configuration {
+    fn sources(self) -> Sources {
+        Sources::of_process(self.config, self.set)
+    }
+}
+
+/// Does what the arguments say; `run_node` serves until the node is stopped. It gets the sources too, for reloads.
+pub(crate) fn run(
+    arguments: Arguments,
+    run_node: impl FnOnce(Sources, Loaded) -> ExitCode,
+) -> ExitCode {
+    let sources = arguments.configuration.sources();
+    let command = match arguments.command.unwrap_or(Command::Run) {
+        Command::Version => {
+            return finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION"))));
+        }
+        Command::Check => return check::run(&sources),
+        command => command,
+    };
+    let loaded = match portcullis_config::load(&sources) {
+        Ok(loaded) => loaded,
+        Err(rejected) => {
+            telemetry::complain(&rejected.to_string());
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match command {
+        Command::User(command) => finish(user::run(&loaded.config, command)),
+        Command::Reload => finish(reload(&loaded.config.node.admin_socket)),
+        Command::Run | Command::Check | Command::Version => run_node(sources, loaded),
+    }
+}
+
+fn reload(socket: &Path) -> Result<()> {
+    match Client::connect(socket)?.ask(Ask::Reload)? {
+        Answer::Reloaded(reloaded) => {
+            reloaded
+                .warnings
+                .iter()
+                .for_each(|warning| telemetry::complain(warning));
+            if reloaded.changes.is_empty() {
+                return print("nothing has changed");
+            }
+            reloaded.changes.iter().try_for_each(|change| print(change))
+        }
+        answer => Err(refused(answer, EXIT_CONFIG)),
+    }
+}
+
+/// What the node or the store refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+struct Refused {
+    /// One line each.
+    problems: Vec<String>,
+    /// The exit status.
+    status: u8,
+}
+
+/// The error that an answer stands for where another one was hoped for.
+fn refused(answer: Answer, status: u8) -> anyhow::Error {
+    let problems = match answer {
+        Answer::Refused { problems } => problems,
+        _ => vec![
+            "the node's answer does not fit the question: is it of another version?".to_owned(),
+        ],
+    };
+    Refused { problems, status }.into()
+}
+
+fn print(text: &str) -> Result<()> {
+    output::line(text).context("standard output can not be written")
+}
+
+/// Says what failed, and with which status.
+fn finish(outcome: Result<()>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    telemetry::complain(&format!("{error:#}"));
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        ExitCode::from(refused.status)
+    } else if let Some(ControlError::NotRunning(_)) = error.downcast_ref() {
+        ExitCode::from(EXIT_UNAVAILABLE)
+    } else if let Some(OfflineError::InUse(_)) = error.downcast_ref() {
+        ExitCode::from(EXIT_IN_USE)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_may_stand_before_and_behind_the_command() {
+        for line in [
+            "portcullis --config x.toml check",
+            "portcullis check --config x.toml --set a.b=1",
+        ] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(arguments.configuration.config, Some("x.toml".into()));
+        }
+    }
+
+    #[test]
+    fn a_password_is_no_argument() {
+        for line in [
+            "portcullis user add a@b secret",
+            "portcullis user passwd a@b --password x",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err());
+        }
+        assert!(Arguments::try_parse_from("portcullis user add".split(' ')).is_err());
+        assert!(Arguments::try_parse_from("portcullis user add --batch".split(' ')).is_ok());
+    }
+}
