@@ -1,22 +1,24 @@
 //! The node: wiring and nothing else.
 
+mod check;
+mod cli;
+mod console;
+mod control;
 mod node;
+mod offline;
 mod output;
+mod prompt;
+mod reload;
 mod serve;
+mod signals;
 mod telemetry;
 
 use std::process::ExitCode;
 
-/// Runs the program.
+use clap::Parser;
+
+/// Runs the program with the arguments of this process; the exit status.
 #[must_use]
 pub fn run() -> ExitCode {
-    let mut sources = portcullis_config::Sources::default();
-    sources.file = std::env::args().nth(3).map(Into::into);
-    match portcullis_config::load(&sources) {
-        Ok(loaded) => serve::serve(loaded),
-        Err(rejected) => {
-            telemetry::complain(&rejected.to_string());
-            ExitCode::from(78)
-        }
-    }
+    cli::run(cli::Arguments::parse(), serve::serve)
 }

@@ -2,38 +2,46 @@
 
 use std::process::ExitCode;
 
-use portcullis_config::{Config, Loaded};
-use tokio::signal::unix::{SignalKind, signal};
+use portcullis_config::{Config, Loaded, Sources};
 
 use crate::node::Node;
-use crate::{output, telemetry};
+use crate::signals::Signals;
+use crate::{console, output, signals, telemetry};
+
+/// Exit status when the system refuses something (`EX_OSERR`).
+const EXIT_SYSTEM: u8 = 71;
 
 /// Runs a node until it is told to stop; the exit status of the process.
-pub(crate) fn serve(loaded: Loaded) -> ExitCode {
+pub(crate) fn serve(sources: Sources, loaded: Loaded) -> ExitCode {
     telemetry::init(&loaded.config.logging);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
     let is_first_start = !loaded.config.node.data_directory.exists();
-    actix_rt::System::new().block_on(run(loaded.config, is_first_start))
+    actix_rt::System::new().block_on(run(sources, loaded.config, is_first_start))
 }
 
-async fn run(config: Config, is_first_start: bool) -> ExitCode {
+async fn run(sources: Sources, config: Config, is_first_start: bool) -> ExitCode {
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("signals can not be received: {error}"), EXIT_SYSTEM),
+    };
     let node = match Node::start(config).await {
         Ok(node) => node,
-        Err(error) => {
-            telemetry::complain(&error.to_string());
-            return ExitCode::from(error.exit_status());
-        }
+        Err(error) => return fail(&error.to_string(), error.exit_status()),
+    };
+    let orders = match console::open(&node.core).await {
+        Ok(orders) => orders,
+        Err(error) => return fail(&error.to_string(), EXIT_SYSTEM),
     };
     greet(&node.core.config(), is_first_start);
-    notify(&[sd_notify::NotifyState::Ready]);
-    if let Err(error) = until_told().await {
-        tracing::error!(%error, "signals can not be received");
-    }
-    notify(&[sd_notify::NotifyState::Stopping]);
-    node.stop().await;
-    ExitCode::SUCCESS
+    signals::notify_ready();
+    signals::serve(node, sources, orders, signals).await
+}
+
+fn fail(reason: &str, status: u8) -> ExitCode {
+    telemetry::complain(reason);
+    ExitCode::from(status)
 }
 
 /// Says what was set up and how to go on.
@@ -51,21 +59,4 @@ fn greet(config: &Config, is_first_start: bool) {
             tracing::debug!(%error, "nobody reads standard output");
         }
     }
-}
-
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager was not told");
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn until_told() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

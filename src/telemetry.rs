@@ -1,20 +1,45 @@
 //! The log: readable on a terminal, JSON on request.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use portcullis_config::{LogFormat, LoggingConfig};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::reload::Error;
+
+/// Replaces the filter of the process's one log.
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), Error> + Send + Sync>;
+
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
 
 /// Starts logging to standard error; does nothing when it is started already.
 pub(crate) fn init(config: &LoggingConfig) {
     let filter = EnvFilter::new(&config.filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let started = match config.format {
-        LogFormat::Json => builder.json().try_init(),
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).try_init(),
+    let builder = tracing_subscriber::fmt().with_writer(io::stderr);
+    let (set_filter, started): (SetFilter, _) = match config.format {
+        LogFormat::Json => {
+            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (Box::new(move |filter| handle.reload(filter)), builder.try_init())
+        }
+        LogFormat::Text => {
+            let builder = builder.with_ansi(io::stderr().is_terminal());
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (Box::new(move |filter| handle.reload(filter)), builder.try_init())
+        }
     };
     if let Err(error) = started {
-        tracing::debug!(%error, "logging is started already");
+        return tracing::debug!(%error, "logging is started already");
+    }
+    SET_FILTER.get_or_init(|| set_filter);
+}
+
+/// Logs what the filter of `config` lets pass from now on.
+pub(crate) fn set_filter(config: &LoggingConfig) {
+    let Some(set_filter) = SET_FILTER.get() else { return };
+    if let Err(error) = set_filter(EnvFilter::new(&config.filter)) {
+        tracing::error!(%error, "the log filter stays as it was");
     }
 }
 

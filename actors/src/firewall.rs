@@ -38,6 +38,17 @@ impl Firewall {
         if problems.is_empty() { Ok(Self) } else { Err(problems) }
     }
 
+    /// Takes the scripts of `config` over, for stanzas from now on.
+    ///
+    /// # Errors
+    /// All that is wrong with them; then the rules stay as they were.
+    pub fn reload(&self, config: &Config) -> Result<(), Vec<ScriptProblem>> {
+        let scripts = config.hosts.values().flat_map(|host| &host.scripts);
+        let problems: Vec<_> =
+            scripts.map(|script| ScriptProblem { path: format!("{script:?}").into() }).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
     /// The rules of `host`, all its scripts together.
     pub fn ruleset(&self, _host: &str) -> Option<Arc<Ruleset>> {
         None

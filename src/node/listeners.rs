@@ -1,9 +1,10 @@
 //! The listening sockets: opened before anything else runs, served at the end of the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::core::Core;
 use actors::listener::{Listener, ListenerPolicy, Places, open};
@@ -12,6 +13,9 @@ use parking_lot::Mutex;
 use portcullis_config::{Bind, Config, ListenerConfig, ListenerName};
 
 use super::StartError;
+
+/// How long a listener may take to close its socket.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// The listeners of a node.
 #[derive(Default)]
@@ -93,30 +97,55 @@ impl Listeners {
     }
 
     /// Makes what listens what `new` says: other settings for those that stay, binds that are gone
-    /// closed, new ones opened. Sessions stay. What can not be opened is tried again by its actor.
-    ///
-    /// # Errors
-    /// An actor that does not start.
-    pub(crate) fn change(&mut self, core: &Arc<Core>, old: &Config, new: &Config) -> Result<(), SpawnError> {
-        for (name, before) in &old.listeners {
-            let after = new.listeners.get(name);
-            for bind in &before.binds {
-                if !after.is_some_and(|after| after.binds.contains(bind)) {
-                    core.tree.stop(&path(name, *bind));
-                }
+    /// closed, new ones opened, all of `rebound` opened anew. Sessions stay. What can not be opened is
+    /// tried again by its actor; the answer says what does not even have one.
+    pub(crate) async fn change(
+        &mut self,
+        core: &Arc<Core>,
+        (old, new): (&Config, &Config),
+        rebound: &BTreeSet<ListenerName>,
+    ) -> Vec<String> {
+        for (name, bind) in binds_beyond(old, new) {
+            close(core, &path(name, bind)).await;
+        }
+        for (name, listener) in &new.listeners {
+            self.policy(listener);
+            let before = old.listeners.get(name).filter(|_| rebound.contains(name));
+            for bind in before.iter().flat_map(|before| &before.binds) {
+                // A fresh listener opens its socket anew, with the options now in force.
+                core.tree.restart(&path(name, *bind));
             }
         }
-        for (name, after) in &new.listeners {
-            let policy = self.policy(after);
-            let before = old.listeners.get(name);
-            for bind in &after.binds {
-                if !before.is_some_and(|before| before.binds.contains(bind)) {
-                    spawn(core, &policy, name, *bind, None)?;
-                }
-            }
+        let mut failures = Vec::new();
+        for (name, bind) in binds_beyond(new, old) {
+            let Some(policy) = self.policies.get(name) else { continue };
+            let spawned = spawn(core, policy, name, bind, None);
+            failures.extend(spawned.err().map(|error| error.to_string()));
         }
         self.policies.retain(|name, _| new.listeners.contains_key(name));
-        Ok(())
+        failures
+    }
+}
+
+/// The binds that `one` has and `other` has not.
+fn binds_beyond<'a>(
+    one: &'a Config,
+    other: &'a Config,
+) -> impl Iterator<Item = (&'a ListenerName, Bind)> {
+    let all = one.listeners.iter();
+    let all = all.flat_map(|(name, listener)| listener.binds.iter().map(move |bind| (name, *bind)));
+    all.filter(|(name, bind)| {
+        let listener = other.listeners.get(*name);
+        !listener.is_some_and(|listener| listener.binds.contains(bind))
+    })
+}
+
+/// Closes a socket and waits until its address is free for another listener.
+async fn close(core: &Core, path: &ActorPath) {
+    core.tree.stop(path);
+    let gone = core.tree.until(|tree| tree.status(path).is_none());
+    if tokio::time::timeout(CLOSE, gone).await.is_err() {
+        tracing::error!(%path, "the listener does not stop: its thread is blocked");
     }
 }
 

@@ -1,0 +1,104 @@
+//! What the system tells the node and what the node tells the service manager.
+//!
+//! SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads, as `portcullis reload`
+//! does.
+
+use std::io;
+use std::process::ExitCode;
+
+use actors::admin::ReloadOrders;
+use portcullis_config::Sources;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::node::Node;
+use crate::reload::reload;
+
+/// The signals that a node listens to. Until it is made they have their default effect.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+/// What the system wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    /// Takes the signals over. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub(crate) fn install() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Reload,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
+    }
+}
+
+/// Serves until the node is told to stop, and stops it; the exit status of the process.
+///
+/// `orders` brings the reloads that the admin socket asks for. Reloads are done one after the other.
+pub(crate) async fn serve(
+    mut node: Node,
+    sources: Sources,
+    mut orders: ReloadOrders,
+    mut signals: Signals,
+) -> ExitCode {
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop => break,
+                // The outcome is in the log.
+                Told::Reload => drop(reload(&mut node, &sources).await),
+            },
+            Some(order) = orders.recv() => order.answer(reload(&mut node, &sources).await),
+        }
+    }
+    tracing::info!("stopping");
+    notify(&[NotifyState::Stopping]);
+    tokio::select! {
+        () = node.stop() => ExitCode::SUCCESS,
+        () = signals.stop() => {
+            tracing::warn!("told again to stop: not waiting for anybody");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells the service manager that the node serves.
+pub(crate) fn notify_ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Tells the service manager that a reload has begun; [`notify_ready`] ends it.
+pub(crate) fn notify_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "no clock, the service manager was not told"),
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager was not told");
+    }
+}
