@@ -18,7 +18,7 @@ mod index;
 mod tree;
 mod write;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 
@@ -80,21 +80,27 @@ pub(crate) struct Malformed {
 }
 
 /// One stanza. See the [module](self) for how it is kept.
+///
+/// A clone shares everything and costs a reference count; what is shared is copied when one of the clones is changed.
+/// The value itself is a pointer, so that queues of stanzas are small.
 #[derive(Clone)]
-pub struct Stanza {
-    kind: StanzaKind,
-    from: Option<Jid>,
-    to: Option<Jid>,
-    malformed: Option<Box<Malformed>>,
-    head: Head,
-    content: Bytes,
-    children: ChildIndex,
+pub struct Stanza(Arc<Parts>);
+
+/// What a stanza is made of.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) kind: StanzaKind,
+    pub(crate) from: Option<Jid>,
+    pub(crate) to: Option<Jid>,
+    pub(crate) malformed: Option<Box<Malformed>>,
+    pub(crate) head: Head,
+    pub(crate) content: Bytes,
+    pub(crate) children: ChildIndex,
 }
 
-impl Stanza {
+impl Parts {
     /// A stanza without attributes and content.
-    #[must_use]
-    pub fn new(kind: StanzaKind) -> Self {
+    pub(crate) fn new(kind: StanzaKind) -> Self {
         Self {
             kind,
             from: None,
@@ -105,6 +111,14 @@ impl Stanza {
             children: ChildIndex::new(),
         }
     }
+}
+
+impl Stanza {
+    /// A stanza without attributes and content.
+    #[must_use]
+    pub fn new(kind: StanzaKind) -> Self {
+        Self(Arc::new(Parts::new(kind)))
+    }
 
     /// Parses one complete stanza; an undeclared default namespace is `jabber:client`. White space may stand around it.
     ///
@@ -114,83 +128,69 @@ impl Stanza {
         unit::stanza(xml, limits)
     }
 
-    /// What the parser knows after the start tag; [`fill`](Self::fill) adds the rest.
-    pub(crate) fn from_head(
-        kind: StanzaKind,
-        from: Option<Jid>,
-        to: Option<Jid>,
-        malformed: Option<Box<Malformed>>,
-        head: Head,
-    ) -> Self {
-        Self {
-            kind,
-            from,
-            to,
-            malformed,
-            head,
-            content: Bytes::new(),
-            children: ChildIndex::new(),
-        }
+    /// Wraps what the parser has put together.
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        Self(Arc::new(parts))
     }
 
-    /// Sets content that is indexed already.
-    pub(crate) fn fill(&mut self, content: Bytes, children: ChildIndex) {
-        self.content = content;
-        self.children = children;
+    /// The parts to change; copied before if they are shared.
+    fn parts(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
     }
 
     /// Message, presence or iq.
     #[must_use]
     pub fn kind(&self) -> StanzaKind {
-        self.kind
+        self.0.kind
     }
 
     /// The attribute `type`.
     #[must_use]
     pub fn type_attr(&self) -> Option<&str> {
-        self.head.text(Field::Type)
+        self.0.head.text(Field::Type)
     }
 
     /// Sets or removes `type`.
     pub fn set_type(&mut self, value: Option<&str>) -> &mut Self {
-        self.head.set(Field::Type, value.map(str::as_bytes));
+        self.parts().head.set(Field::Type, value.map(str::as_bytes));
         self
     }
 
     /// The attribute `id`.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.head.text(Field::Id)
+        self.0.head.text(Field::Id)
     }
 
     /// Sets or removes `id`.
     pub fn set_id(&mut self, value: Option<&str>) -> &mut Self {
-        self.head.set(Field::Id, value.map(str::as_bytes));
+        self.parts().head.set(Field::Id, value.map(str::as_bytes));
         self
     }
 
     /// The attribute `xml:lang`.
     #[must_use]
     pub fn lang(&self) -> Option<&str> {
-        self.head.text(Field::Lang)
+        self.0.head.text(Field::Lang)
     }
 
     /// Sets or removes `xml:lang`.
     pub fn set_lang(&mut self, value: Option<&str>) -> &mut Self {
-        self.head.set(Field::Lang, value.map(str::as_bytes));
+        self.parts().head.set(Field::Lang, value.map(str::as_bytes));
         self
     }
 
     /// The sender; `None` if there is no `from` or it is malformed, see [`malformed_from`](Self::malformed_from).
     #[must_use]
     pub fn from(&self) -> Option<&Jid> {
-        self.from.as_ref()
+        self.0.from.as_ref()
     }
 
     /// Sets or removes `from`; a malformed one is forgotten.
     pub fn set_from(&mut self, value: Option<Jid>) -> &mut Self {
-        self.from = value;
-        if let Some(malformed) = &mut self.malformed {
+        let parts = self.parts();
+        parts.from = value;
+        if let Some(malformed) = &mut parts.malformed {
             malformed.from = None;
         }
         self
@@ -199,13 +199,14 @@ impl Stanza {
     /// The addressee; `None` if there is no `to` or it is malformed, see [`malformed_to`](Self::malformed_to).
     #[must_use]
     pub fn to(&self) -> Option<&Jid> {
-        self.to.as_ref()
+        self.0.to.as_ref()
     }
 
     /// Sets or removes `to`; a malformed one is forgotten.
     pub fn set_to(&mut self, value: Option<Jid>) -> &mut Self {
-        self.to = value;
-        if let Some(malformed) = &mut self.malformed {
+        let parts = self.parts();
+        parts.to = value;
+        if let Some(malformed) = &mut parts.malformed {
             malformed.to = None;
         }
         self
@@ -217,7 +218,7 @@ impl Stanza {
     /// RFC 6120 §8.1.2.1 wants it.
     #[must_use]
     pub fn malformed_from(&self) -> Option<&str> {
-        self.malformed.as_ref()?.from.as_deref()
+        self.0.malformed.as_ref()?.from.as_deref()
     }
 
     /// The value of a `to` that is no address.
@@ -226,7 +227,7 @@ impl Stanza {
     /// ask here first and answer `jid-malformed` (RFC 6120 §8.3.3.8).
     #[must_use]
     pub fn malformed_to(&self) -> Option<&str> {
-        self.malformed.as_ref()?.to.as_deref()
+        self.0.malformed.as_ref()?.to.as_deref()
     }
 
     /// Any attribute without a prefix, those of the head included, or `xml:lang`; malformed addresses as they came.
@@ -246,29 +247,31 @@ impl Stanza {
                 .map(Jid::as_str)
                 .or(self.malformed_to())
                 .map(Cow::Borrowed),
-            _ => attributes::find(self.head.bytes(Field::Others)?, name).map(escape::unescape),
+            _ => attributes::find(self.0.head.bytes(Field::Others)?, name).map(escape::unescape),
         }
     }
 
     /// The attributes besides `from`, `to`, `type`, `id` and `xml:lang`.
     pub fn other_attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
-        Attributes::new(self.head.bytes(Field::Others).unwrap_or_default())
+        Attributes::new(self.0.head.bytes(Field::Others).unwrap_or_default())
     }
 
     /// The direct child elements, from the index.
     pub fn children(&self) -> impl Iterator<Item = ElementRef<'_>> {
-        self.children
+        self.0
+            .children
             .iter()
-            .filter_map(|child| child.view(&self.content))
+            .filter_map(|child| child.view(&self.0.content))
     }
 
     /// The first direct child with this name and namespace.
     #[must_use]
     pub fn child(&self, name: &str, ns: &str) -> Option<ElementRef<'_>> {
-        self.children
+        self.0
+            .children
             .iter()
-            .find(|child| child.is(&self.content, name, ns))?
-            .view(&self.content)
+            .find(|child| child.is(&self.0.content, name, ns))?
+            .view(&self.0.content)
     }
 
     /// Whether a direct child belongs to this namespace.
@@ -293,7 +296,7 @@ impl Stanza {
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
         Nodes {
-            rest: &self.content,
+            rest: &self.0.content,
             ns: ns::CLIENT.as_bytes(),
         }
     }
@@ -301,7 +304,7 @@ impl Stanza {
     /// The canonical XML between start and end tag.
     #[must_use]
     pub fn content(&self) -> &Bytes {
-        &self.content
+        &self.0.content
     }
 
     /// Replaces the content.
@@ -309,15 +312,16 @@ impl Stanza {
     /// The bytes must be canonical: from an [`XmlWriter`](crate::xml::XmlWriter) or another stanza. They are trusted
     /// and only indexed.
     pub fn set_content(&mut self, content: Bytes) -> &mut Self {
-        self.children = index::of(&content);
-        self.content = content;
+        let parts = self.parts();
+        parts.children = index::of(&content);
+        parts.content = content;
         self
     }
 
     /// Appends canonical bytes to the content, under the same terms as [`set_content`](Self::set_content).
     pub fn append_content(&mut self, canonical: &[u8]) -> &mut Self {
-        let mut all = Vec::with_capacity(self.content.len() + canonical.len());
-        all.extend_from_slice(&self.content);
+        let mut all = Vec::with_capacity(self.0.content.len() + canonical.len());
+        all.extend_from_slice(&self.0.content);
         all.extend_from_slice(canonical);
         self.set_content(Bytes::from(all))
     }
@@ -326,17 +330,17 @@ impl Stanza {
     pub fn retain_children(&mut self, mut keep: impl FnMut(ElementRef<'_>) -> bool) -> bool {
         let mut kept = Vec::new();
         let mut copied = 0;
-        for child in &self.children {
-            if child.view(&self.content).is_some_and(|view| !keep(view)) {
+        for child in &self.0.children {
+            if child.view(&self.0.content).is_some_and(|view| !keep(view)) {
                 let range = child.range();
-                kept.extend_from_slice(self.content.get(copied..range.start).unwrap_or_default());
+                kept.extend_from_slice(self.0.content.get(copied..range.start).unwrap_or_default());
                 copied = range.end;
             }
         }
         if copied == 0 {
             return false;
         }
-        kept.extend_from_slice(self.content.get(copied..).unwrap_or_default());
+        kept.extend_from_slice(self.0.content.get(copied..).unwrap_or_default());
         self.set_content(Bytes::from(kept));
         true
     }
@@ -359,13 +363,13 @@ impl ElementRef<'_> {
 impl PartialEq for Stanza {
     /// Equal stanzas are written alike; malformed addresses count.
     fn eq(&self, other: &Self) -> bool {
-        let others = |stanza: &Self| stanza.head.bytes(Field::Others).map(<[u8]>::to_vec);
-        self.kind == other.kind
+        let others = |stanza: &Self| stanza.0.head.bytes(Field::Others).map(<[u8]>::to_vec);
+        self.0.kind == other.0.kind
             && ["from", "to", "type", "id", "xml:lang"]
                 .iter()
                 .all(|name| self.attribute(name) == other.attribute(name))
             && others(self) == others(other)
-            && self.content == other.content
+            && self.0.content == other.0.content
     }
 }
 

@@ -149,6 +149,20 @@ fn a_tree_says_the_same() {
 
 #[test]
 fn sizes_stay_small() {
-    assert!(size_of::<Stanza>() <= 352, "{}", size_of::<Stanza>());
+    assert_eq!(size_of::<Option<Stanza>>(), 8);
+    assert!(size_of::<Parts>() <= 304, "{}", size_of::<Parts>());
     assert!(size_of::<ElementRef<'_>>() <= 48);
+}
+
+#[test]
+fn clones_share_until_one_is_changed() {
+    let stanza = parse("<message to='a@b' id='1'><body>x</body></message>");
+    let mut other = stanza.clone();
+    assert_eq!(stanza.content().as_ptr(), other.content().as_ptr());
+    other.set_to(None).set_id(Some("2"));
+    assert_eq!(stanza.id(), Some("1"));
+    assert_eq!(
+        format!("{other:?}"),
+        "<message id='2'><body>x</body></message>"
+    );
 }

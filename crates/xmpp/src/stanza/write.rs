@@ -12,7 +12,7 @@ impl Stanza {
     /// Appends the whole stanza with other addresses; `None` leaves the attribute out.
     pub fn write_with(&self, out: &mut Vec<u8>, from: Option<&Jid>, to: Option<&Jid>) {
         out.reserve(
-            self.content.len() + self.head.len() + address_len(from) + address_len(to) + TAGS,
+            self.0.content.len() + self.0.head.len() + address_len(from) + address_len(to) + TAGS,
         );
         self.write_head(out, true, from, to);
         self.write_content(out);
@@ -27,8 +27,8 @@ impl Stanza {
     /// The number of bytes that [`write_to`](Self::write_to) appends, give or take escaping in attributes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.content.len()
-            + self.head.len()
+        self.0.content.len()
+            + self.0.head.len()
             + address_len(self.from())
             + address_len(self.to())
             + TAGS
@@ -43,7 +43,7 @@ impl Stanza {
     /// Everything of the start tag but its end.
     fn write_head(&self, out: &mut Vec<u8>, declared: bool, from: Option<&Jid>, to: Option<&Jid>) {
         out.push(b'<');
-        out.extend_from_slice(self.kind.name().as_bytes());
+        out.extend_from_slice(self.0.kind.name().as_bytes());
         if !declared {
             out.extend_from_slice(b" xmlns='");
             out.extend_from_slice(ns::CLIENT.as_bytes());
@@ -51,22 +51,22 @@ impl Stanza {
         }
         write_attribute(out, b" from='", from.map(Jid::as_str));
         write_attribute(out, b" to='", to.map(Jid::as_str));
-        write_attribute(out, b" type='", self.head.text(Field::Type));
-        write_attribute(out, b" id='", self.head.text(Field::Id));
-        write_attribute(out, b" xml:lang='", self.head.text(Field::Lang));
-        out.extend_from_slice(self.head.bytes(Field::Others).unwrap_or_default());
+        write_attribute(out, b" type='", self.0.head.text(Field::Type));
+        write_attribute(out, b" id='", self.0.head.text(Field::Id));
+        write_attribute(out, b" xml:lang='", self.0.head.text(Field::Lang));
+        out.extend_from_slice(self.0.head.bytes(Field::Others).unwrap_or_default());
     }
 
     /// The rest of the element after [`write_head`](Self::write_head).
     fn write_content(&self, out: &mut Vec<u8>) {
-        if self.content.is_empty() {
+        if self.0.content.is_empty() {
             out.extend_from_slice(b"/>");
             return;
         }
         out.push(b'>');
-        out.extend_from_slice(&self.content);
+        out.extend_from_slice(&self.0.content);
         out.extend_from_slice(b"</");
-        out.extend_from_slice(self.kind.name().as_bytes());
+        out.extend_from_slice(self.0.kind.name().as_bytes());
         out.push(b'>');
     }
 }

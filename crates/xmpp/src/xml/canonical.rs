@@ -71,6 +71,7 @@ const GROWTH: usize = 2;
 const CLIENT: Piece<'static> = Piece::Plain(ns::CLIENT.as_bytes());
 
 impl<'i> Pass<'i> {
+    #[inline]
     pub(super) fn new(input: &'i [u8], scope: &'i StreamScope, limits: &'i Limits) -> Self {
         let mut out = OUT.take();
         out.clear();

@@ -14,14 +14,10 @@ use super::{
 use crate::{
     jid::Jid,
     ns,
-    stanza::{Element, Field, Head, Malformed, Stanza, StanzaKind},
+    stanza::{Element, Field, Head, Malformed, Parts, Stanza, StanzaKind},
 };
 
 /// A first-level element of a stream.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved on at once; a box would be one more allocation for each stanza"
-)]
 pub(crate) enum Unit {
     Stanza(Stanza),
     Element(Element),
@@ -127,45 +123,45 @@ fn stanza_from<'i>(
     kind: StanzaKind,
     start: Start<'i>,
 ) -> Result<Stanza, XmlError> {
-    let mut stanza = head(pass, kind)?;
+    let mut parts = Parts::new(kind);
+    head(pass, &mut parts)?;
     pass.stanza_content(start)?;
-    stanza.fill(
-        Bytes::copy_from_slice(&pass.out),
-        std::mem::take(&mut pass.children),
-    );
-    Ok(stanza)
+    parts.content = Bytes::copy_from_slice(&pass.out);
+    parts.children = std::mem::take(&mut pass.children);
+    Ok(Stanza::from_parts(parts))
 }
 
-/// Builds a stanza without content from the attributes of its start tag.
-fn head(pass: &Pass<'_>, kind: StanzaKind) -> Result<Stanza, XmlError> {
-    let mut head = Head::default();
-    let (mut from, mut to, mut malformed) = (None, None, Malformed::default());
+/// Takes the attributes of a stanza's start tag.
+fn head(pass: &Pass<'_>, parts: &mut Parts) -> Result<(), XmlError> {
+    let mut malformed = Malformed::default();
     let mut has_others = false;
     for attribute in &pass.attributes {
         let value = attribute.value;
         match attribute.name.whole {
-            b"from" => address(value, &pass.arena, &mut from, &mut malformed.from),
-            b"to" => address(value, &pass.arena, &mut to, &mut malformed.to),
-            b"type" => text(&mut head, Field::Type, value, &pass.arena),
-            b"id" => text(&mut head, Field::Id, value, &pass.arena),
-            b"xml:lang" => text(&mut head, Field::Lang, value, &pass.arena),
+            b"from" => address(value, &pass.arena, &mut parts.from, &mut malformed.from),
+            b"to" => address(value, &pass.arena, &mut parts.to, &mut malformed.to),
+            b"type" => text(&mut parts.head, Field::Type, value, &pass.arena),
+            b"id" => text(&mut parts.head, Field::Id, value, &pass.arena),
+            b"xml:lang" => text(&mut parts.head, Field::Lang, value, &pass.arena),
             _ => has_others |= !attribute.is_declaration(),
         }
     }
     if has_others {
         let mut others = Vec::new();
+        let attributes = &pass.attributes;
         output::attributes(
             &mut others,
-            &pass.attributes,
+            attributes,
             &pass.namespaces,
             &pass.arena,
             is_head,
         )?;
-        head.add(Field::Others, &others);
+        parts.head.add(Field::Others, &others);
     }
-    let malformed =
-        (malformed.from.is_some() || malformed.to.is_some()).then(|| Box::new(malformed));
-    Ok(Stanza::from_head(kind, from, to, malformed, head))
+    if malformed.from.is_some() || malformed.to.is_some() {
+        parts.malformed = Some(Box::new(malformed));
+    }
+    Ok(())
 }
 
 /// The attributes that a stanza keeps by themselves.
