@@ -26,7 +26,7 @@ use xmpp::stream::TlsFacts;
 
 pub use files::CertificateState;
 use files::Pair;
-use plan::{ListenerPlan, Plan};
+use plan::{ListenerPlan, Plan, certificate_name};
 use server::Templates;
 
 /// A certificate or key that can not be used.
@@ -295,7 +295,7 @@ impl Snapshot {
             let by_name = loaded
                 .hosts
                 .iter()
-                .map(|(host, pair)| (host.clone(), Arc::clone(&pair.key)))
+                .map(|(host, pair)| (certificate_name(host), Arc::clone(&pair.key)))
                 .collect();
             let direct = templates.by_name(listener, by_name, &fallback.key);
             listeners.insert(listener.name.clone(), Served { direct, starttls });

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+use super::plan::certificate_name;
 use super::{CertificateProblem, CertificateReport};
 
 /// Largest file that is read; a chain with a key has a few kilobytes.
@@ -89,11 +91,12 @@ impl Pair {
 
     /// Whether the certificate holds for `host`, by name or by a wildcard of one label (RFC 6125 §6.4).
     pub(super) fn covers(&self, host: &str) -> bool {
+        let host = certificate_name(host);
         self.names.iter().any(|name| match name.strip_prefix("*.") {
             Some(parent) => host
                 .split_once('.')
                 .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
-            None => name.eq_ignore_ascii_case(host),
+            None => name.eq_ignore_ascii_case(&host),
         })
     }
 
@@ -158,6 +161,9 @@ impl Facts {
             names: names
                 .filter_map(|name| match name {
                     GeneralName::DNSName(name) => Some((*name).to_owned()),
+                    GeneralName::IPAddress(bytes) => {
+                        address(bytes).map(|address| address.to_string())
+                    }
                     _ => None,
                 })
                 .collect(),
@@ -173,6 +179,13 @@ impl Facts {
             not_after: certificate.validity().not_after.timestamp(),
         })
     }
+}
+
+/// An address as a certificate holds it: 4 or 16 bytes (RFC 5280 §4.2.1.6).
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4().or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {

@@ -47,3 +47,14 @@ impl Plan {
         }
     }
 }
+
+/// A host as certificates and SNI name it: in the ASCII form of RFC 5891, or as an address without brackets.
+pub(super) fn certificate_name(host: &str) -> String {
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match address {
+        Some(address) => address.to_owned(),
+        None => idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_owned()),
+    }
+}

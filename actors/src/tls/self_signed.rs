@@ -10,7 +10,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 
 use super::CertificateProblem;
 use super::files::{CertificateState, Pair, now};
-use super::plan::Plan;
+use super::plan::{Plan, certificate_name};
 
 const SECTION: &str = "self-signed";
 const VALID_YEARS: i32 = 10;
@@ -45,9 +45,13 @@ pub(super) fn load_or_make(plan: &Plan) -> Result<Pair, CertificateProblem> {
 
 /// Certificate and key in PEM form.
 fn make(plan: &Plan) -> Result<(String, String), rcgen::Error> {
-    let names: Vec<String> = plan.hosts.iter().map(|(host, _)| host.clone()).collect();
-    let mut params = CertificateParams::new(names)?;
-    if let Some((host, _)) = plan.hosts.first() {
+    let names: Vec<String> = plan
+        .hosts
+        .iter()
+        .map(|(host, _)| certificate_name(host))
+        .collect();
+    let mut params = CertificateParams::new(names.as_slice())?;
+    if let Some(host) = names.first() {
         params
             .distinguished_name
             .push(DnType::CommonName, host.as_str());

@@ -415,3 +415,39 @@ fn a_reload_serves_new_files_and_keeps_the_old_ones_when_one_is_bad() {
         new
     );
 }
+
+#[test]
+fn hosts_in_any_script_and_addresses_are_named_as_certificates_name_them() {
+    let directory = directory();
+    let mut plan = plan(directory.path());
+    plan.hosts = ["bücher.example", "127.0.0.1", "[::1]"]
+        .map(|host| (host.to_owned(), None))
+        .to_vec();
+    let report = Certificates::from_plan(&plan).unwrap().report();
+    assert_eq!(
+        report[0].names,
+        ["xn--bcher-kva.example", "127.0.0.1", "::1"]
+    );
+    assert!(report[0].missing_hosts.is_empty());
+    let again = Certificates::from_plan(&plan).unwrap().report();
+    assert_eq!(again[0].fingerprint, report[0].fingerprint);
+    let own = write_pair(
+        directory.path(),
+        "own",
+        &["xn--bcher-kva.example"],
+        (2020, 2100),
+    );
+    plan.hosts[0].1 = Some(own.clone());
+    let certificates = Certificates::from_plan(&plan).unwrap();
+    assert_eq!(
+        shown(certificates.direct("c2s").unwrap(), "xn--bcher-kva.example"),
+        der(&own)
+    );
+    assert_eq!(
+        shown(
+            certificates.starttls("c2s", "bücher.example").unwrap(),
+            "127.0.0.1"
+        ),
+        der(&own)
+    );
+}
