@@ -7,7 +7,7 @@ use portcullis_config::{Config, ScriptSource, Sources};
 use rules::{LoadError, Loader, Options, Source, compile};
 
 use crate::cli::EXIT_CONFIG;
-use crate::{output, telemetry};
+use crate::output;
 
 /// What was found; each finding may have several lines.
 #[derive(Default)]
@@ -22,7 +22,7 @@ struct Findings {
 pub(crate) fn run(sources: &Sources) -> ExitCode {
     let findings = examine(sources);
     for finding in findings.warnings.iter().chain(&findings.errors) {
-        telemetry::complain(finding);
+        output::problem(finding);
     }
     if !findings.errors.is_empty() {
         return ExitCode::from(EXIT_CONFIG);
@@ -53,13 +53,13 @@ fn certificates(config: &Config, findings: &mut Findings) {
         Ok(warnings) => {
             let shown = warnings
                 .iter()
-                .map(|warning| format!("certificate warning: {warning}"));
+                .map(|warning| format!("portcullis: certificate warning: {warning}"));
             findings.warnings.extend(shown);
         }
         Err(problems) => {
             let shown = problems
                 .iter()
-                .map(|problem| format!("certificate error: {problem}"));
+                .map(|problem| format!("portcullis: certificate error: {problem}"));
             findings.errors.extend(shown);
         }
     }
@@ -81,7 +81,7 @@ fn scripts(config: &Config, findings: &mut Findings) {
                 }),
                 Err(reason) => add(
                     &mut findings.errors,
-                    format!("script error: {script}: {reason}"),
+                    format!("portcullis: script error: {script}: {reason}"),
                 ),
             }
         }
@@ -157,8 +157,8 @@ mod tests {
         let findings = found(
             toml,
             &[
-                ("a.pfw", "KIND: message\nFLY\n\nKIND: presence\nSWIM\n"),
-                ("b.pfw", "RUN\n"),
+                ("a.pfw", "KIND: message\nFLY.\n\nKIND: presence\nSWIM.\n"),
+                ("b.pfw", "RUN.\n"),
             ],
         );
         let text = findings.errors.join("\n");

@@ -8,3 +8,10 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(out, "{text}")?;
     out.flush()
 }
+
+/// Writes a finding to standard error as it is, with all its lines.
+pub(crate) fn problem(text: &str) {
+    let mut err = io::stderr().lock();
+    // Nobody is left to be told that nobody can be told.
+    let _closed = writeln!(err, "{}", text.trim_end());
+}
