@@ -46,7 +46,11 @@ impl Version {
 /// The parser has checked the element, its namespaces and the content namespace; what the attributes say is for the
 /// negotiation to judge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StreamHeader {
+pub struct StreamHeader(Box<Fields>);
+
+/// What a header says. Boxed, so that it does not make the events of a stream large.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Fields {
     to: Option<Address>,
     from: Option<Address>,
     version: Option<String>,
@@ -59,10 +63,10 @@ impl StreamHeader {
     /// A header as a client would send it, for tests and for streams that are not made of bytes.
     #[must_use]
     pub fn new(content: ContentNamespace) -> Self {
-        Self {
+        Self(Box::new(Fields {
             content: Some(content),
-            ..Self::default()
-        }
+            ..Fields::default()
+        }))
     }
 
     /// Sets an attribute by name: `to`, `from`, `version`, `xml:lang` or `id`; others are not kept.
@@ -73,11 +77,11 @@ impl StreamHeader {
             jid: Jid::new(value).ok(),
         };
         match name {
-            "to" => self.to = Some(address()),
-            "from" => self.from = Some(address()),
-            "version" => self.version = Some(value.to_owned()),
-            "xml:lang" => self.lang = Some(value.to_owned()),
-            "id" => self.id = Some(value.to_owned()),
+            "to" => self.0.to = Some(address()),
+            "from" => self.0.from = Some(address()),
+            "version" => self.0.version = Some(value.to_owned()),
+            "xml:lang" => self.0.lang = Some(value.to_owned()),
+            "id" => self.0.id = Some(value.to_owned()),
             _ => {}
         }
         self
@@ -86,25 +90,25 @@ impl StreamHeader {
     /// The domain or account that the stream is for; `None` if absent or no address, see [`to_raw`](Self::to_raw).
     #[must_use]
     pub fn to(&self) -> Option<&Jid> {
-        self.to.as_ref()?.jid.as_ref()
+        self.0.to.as_ref()?.jid.as_ref()
     }
 
     /// The attribute `to` as sent.
     #[must_use]
     pub fn to_raw(&self) -> Option<&str> {
-        self.to.as_ref().map(|address| address.raw.as_str())
+        self.0.to.as_ref().map(|address| address.raw.as_str())
     }
 
     /// Who the peer says it is; `None` if absent or no address, see [`from_raw`](Self::from_raw).
     #[must_use]
     pub fn from(&self) -> Option<&Jid> {
-        self.from.as_ref()?.jid.as_ref()
+        self.0.from.as_ref()?.jid.as_ref()
     }
 
     /// The attribute `from` as sent.
     #[must_use]
     pub fn from_raw(&self) -> Option<&str> {
-        self.from.as_ref().map(|address| address.raw.as_str())
+        self.0.from.as_ref().map(|address| address.raw.as_str())
     }
 
     /// The version; `None` if the attribute is absent (which means 0.9) or no version.
@@ -116,26 +120,26 @@ impl StreamHeader {
     /// The attribute `version` as sent.
     #[must_use]
     pub fn version_raw(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.0.version.as_deref()
     }
 
     /// The default language of what the peer will send (RFC 6120 §4.7.4).
     #[must_use]
     pub fn lang(&self) -> Option<&str> {
-        self.lang.as_deref()
+        self.0.lang.as_deref()
     }
 
     /// The stream id; only the receiving entity gives one (RFC 6120 §4.7.3).
     #[must_use]
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.0.id.as_deref()
     }
 
     /// The content namespace that the header declares as the default namespace; `None` if it declares none, so that
     /// each stanza has to (RFC 6120 §4.8.5).
     #[must_use]
     pub fn content_namespace(&self) -> Option<ContentNamespace> {
-        self.content
+        self.0.content
     }
 
     /// The stream namespace, which is always the same.
@@ -147,7 +151,7 @@ impl StreamHeader {
     /// Appends the header as the server sends it: XML declaration, prefix `stream`, content namespace as default.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"<?xml version='1.0'?><stream:stream xmlns='");
-        out.extend_from_slice(self.content.unwrap_or_default().name().as_bytes());
+        out.extend_from_slice(self.0.content.unwrap_or_default().name().as_bytes());
         out.extend_from_slice(b"' xmlns:stream='");
         out.extend_from_slice(ns::STREAM.as_bytes());
         out.push(b'\'');

@@ -13,6 +13,8 @@ const START: u8 = 2;
 const SPACE: u8 = 4;
 /// Not ASCII: looked at more closely.
 const HIGH: u8 = 8;
+/// Separates a prefix from a name.
+const COLON: u8 = 16;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -28,7 +30,8 @@ const fn classes() -> [u8; 256] {
         {
             table[byte] = match byte as u8 {
                 b'a'..=b'z' | b'A'..=b'Z' | b'_' => NAME | START,
-                b'0'..=b'9' | b'-' | b'.' | b':' => NAME,
+                b'0'..=b'9' | b'-' | b'.' => NAME,
+                b':' => NAME | COLON,
                 b' ' | b'\t' | b'\r' | b'\n' => SPACE,
                 0x80.. => HIGH,
                 _ => 0,
@@ -92,9 +95,9 @@ pub(crate) fn qname(bytes: &[u8]) -> Result<(QName<'_>, &[u8]), XmlError> {
     if end > NAME_BYTES {
         return Err(XmlError::TooMany("bytes in a name"));
     }
-    let (prefix, local) = match memchr::memchr(b':', whole) {
-        None => (Default::default(), whole),
-        Some(at) => split(whole, at)?,
+    let (prefix, local) = match seen & COLON {
+        0 => (<&[u8]>::default(), whole),
+        _ => split(whole)?,
     };
     if seen & HIGH != 0 {
         check_high(prefix, local)?;
@@ -113,7 +116,8 @@ pub(crate) fn qname(bytes: &[u8]) -> Result<(QName<'_>, &[u8]), XmlError> {
     ))
 }
 
-fn split(whole: &[u8], at: usize) -> Result<(&[u8], &[u8]), XmlError> {
+fn split(whole: &[u8]) -> Result<(&[u8], &[u8]), XmlError> {
+    let at = whole.iter().position(|b| *b == b':').unwrap_or_default();
     let prefix = whole.get(..at).unwrap_or_default();
     let local = whole.get(at + 1..).unwrap_or_default();
     if prefix.is_empty() || local.is_empty() || local.contains(&b':') {
