@@ -47,6 +47,7 @@ pub mod reference;
 mod refusal;
 mod run;
 mod scope;
+mod shipped;
 pub mod syntax;
 mod table;
 #[cfg(feature = "vectors")]
@@ -61,4 +62,5 @@ pub use loader::{LoadError, Loader, NoFiles};
 pub use observer::Observer;
 pub use options::{ExtraChain, Options};
 pub use outcome::{Decision, Effect, Fault, FaultKind, LogLevel, Outcome, Verdict};
+pub use shipped::{SHIPPED, shipped};
 pub use program::{RuleCount, Ruleset, RunLimits};

@@ -22,10 +22,19 @@ pub struct Options {
     pub extra_chains: Vec<ExtraChain>,
     /// Bounds of one evaluation.
     pub limits: RunLimits,
+    /// Conditions, actions (both with blanks) and chains whose effect the caller can not carry out: a script that
+    /// uses one is rejected.
+    pub unsupported: Vec<&'static str>,
+}
+
+impl Options {
+    pub(crate) fn supports(&self, name: &str) -> bool {
+        !self.unsupported.contains(&name)
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limiter_entries: 1000, extra_chains: Vec::new(), limits: RunLimits::default() }
+        Self { limiter_entries: 1000, extra_chains: Vec::new(), limits: RunLimits::default(), unsupported: Vec::new() }
     }
 }

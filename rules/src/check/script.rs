@@ -185,6 +185,9 @@ impl Tools<'_> {
             return Err(Refusal::new(Code::UnknownChain, format!("Unknown chain: {name}"))
                 .help("the chains are preroute, deliver, deliver_remote and your own, which begin with user/"));
         }
+        if !self.options.supports(name) {
+            return Err(unsupported("chain", name));
+        }
         Ok(self.numbers.chain(name))
     }
 
@@ -245,6 +248,10 @@ impl Tools<'_> {
             });
             return None;
         };
+        if !self.options.supports(spec.name) {
+            out.push(diagnostic(unsupported("condition", spec.name), condition.name.span));
+            return None;
+        }
         let value = match parameter(spec.parameter, condition.value.as_ref(), spec.syntax) {
             Ok(value) => value,
             Err(refusal) => {
@@ -292,6 +299,10 @@ impl Tools<'_> {
             });
             return;
         };
+        let spaced = spec.name.replace('_', " ");
+        if !self.options.supports(&spaced) {
+            return out.push(diagnostic(unsupported("action", &spaced), action.name.span));
+        }
         let value = match parameter(spec.parameter, action.value.as_ref(), spec.syntax) {
             Ok(value) => value,
             Err(refusal) => return out.push(diagnostic(refusal, action.line.span)),
@@ -336,6 +347,10 @@ fn parameter<'v>(
         (Parameter::None, _) => Ok(None),
         (_, value) => Ok(value.map(|value| value.text.as_str())),
     }
+}
+
+fn unsupported(what: &str, name: &str) -> Refusal {
+    Refusal::new(Code::Unsupported, format!("the {what} {name} is not supported by this version"))
 }
 
 fn unreadable(error: LoadError) -> Refusal {
