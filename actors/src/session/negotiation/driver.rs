@@ -150,9 +150,12 @@ impl Driver {
 
     /// STARTTLS (RFC 6120 §5.4.3); bytes that came in plain text must not be read as protected ones.
     async fn start_tls(&mut self, host: DomainPart, proceed: &[u8]) -> Result<Input, ReaderEnd> {
-        if !self.input.is_empty() || self.parser.is_pending() {
+        // go-xmpp ends the element with a line feed: white space says nothing and is thrown away.
+        let is_injected = self.input.iter().any(|byte| !byte.is_ascii_whitespace());
+        if is_injected || self.parser.is_pending() {
             return Ok(Input::PipelinedPlaintext);
         }
+        self.input.clear();
         self.send(proceed);
         self.with.outbound.flushed().await;
         let facts = handshake(&self.with, Some(&host)).await;

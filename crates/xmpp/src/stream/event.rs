@@ -61,7 +61,8 @@ pub enum Output {
     /// Change to TLS, in this order:
     ///
     /// 1. If bytes of the client have been read and not parsed, they were sent in plain text and might be taken for
-    ///    protected ones later (CVE-2011-0411). Then write nothing and feed [`Input::PipelinedPlaintext`].
+    ///    protected ones later (CVE-2011-0411). Then write nothing and feed [`Input::PipelinedPlaintext`]. White space
+    ///    alone, which some clients send, is thrown away instead.
     /// 2. Write `proceed` and flush it.
     /// 3. Do the handshake with the certificate of `host`. If it fails, close the connection: nothing can be said.
     /// 4. Feed [`Input::TlsDone`].

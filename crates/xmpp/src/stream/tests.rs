@@ -110,7 +110,7 @@ impl Client {
         let mut input = xml.as_bytes();
         while self.closed.is_none() && self.established.is_none() {
             match self.parser.next(&mut input) {
-                Ok(Some(event)) => self.feed(event.into(), input.len()),
+                Ok(Some(event)) => self.feed(event.into(), input.trim_ascii().len()),
                 Ok(None) => break,
                 Err(error) => self.feed(Input::Fail(error), 0),
             }
