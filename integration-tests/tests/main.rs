@@ -1,6 +1,7 @@
 //! One binary for all black-box tests; a module per feature.
 
 mod blocking;
+mod clients;
 mod hostile;
 mod login;
 mod messages;
