@@ -84,6 +84,14 @@ fn plain_text_behind_starttls_ends_the_stream() {
 }
 
 #[test]
+fn white_space_behind_starttls_is_harmless() {
+    let mut client = Client::new(TlsPolicy::Required, None);
+    client.send(HEADER);
+    assert!(client.send(&format!("{STARTTLS}\n")).contains("<proceed"), "as go-xmpp sends it");
+    assert!(client.send(HEADER).contains("SCRAM-SHA-256-PLUS"));
+}
+
+#[test]
 fn starttls_out_of_place_fails() {
     let failed = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:stream>";
     let mut client = Client::new(TlsPolicy::Off, None);
