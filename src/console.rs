@@ -26,7 +26,8 @@ pub(crate) async fn open(core: &Arc<Core>) -> Result<ReloadOrders, SpawnError> {
         AdminSocket::new(console.clone(), socket.clone())
     })?;
     let runs = core.tree.until(|tree| {
-        tree.status(&path).is_some_and(|status| status.state == State::Running)
+        tree.status(&path)
+            .is_some_and(|status| status.state == State::Running)
     });
     if tokio::time::timeout(START, runs).await.is_err() {
         tracing::warn!("the admin socket takes its time");

@@ -38,12 +38,21 @@ pub(crate) async fn reload(node: &mut Node, sources: &Sources) -> Result<Reloade
     let outcome = change(node, sources).await;
     match &outcome {
         Ok(Reloaded { changes, warnings }) => {
-            changes.iter().for_each(|change| tracing::info!("configuration changed: {change}"));
-            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            tracing::info!(changes = changes.len(), "configuration, certificates and rules read again");
+            changes
+                .iter()
+                .for_each(|change| tracing::info!("configuration changed: {change}"));
+            warnings
+                .iter()
+                .for_each(|warning| tracing::warn!("{warning}"));
+            tracing::info!(
+                changes = changes.len(),
+                "configuration, certificates and rules read again"
+            );
         }
         Err(problems) => {
-            problems.iter().for_each(|problem| tracing::error!("{problem}"));
+            problems
+                .iter()
+                .for_each(|problem| tracing::error!("{problem}"));
             tracing::error!("reload refused: everything stays as it was");
         }
     }
@@ -63,7 +72,9 @@ async fn change(node: &mut Node, sources: &Sources) -> Result<Reloaded, Vec<Stri
 /// Looks at everything that a configuration can be refused for, and changes nothing.
 fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
     let loaded = portcullis_config::load(sources);
-    let Loaded { config, warnings, .. } = loaded.map_err(|rejected| lines(&rejected.problems))?;
+    let Loaded {
+        config, warnings, ..
+    } = loaded.map_err(|rejected| lines(&rejected.problems))?;
     let diff = Diff::between(&core.config(), &config);
     let mut problems = changes::needing_restart(&diff);
     let mut warnings = lines(&warnings);
@@ -73,23 +84,34 @@ fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
     }
     problems.extend(group_problems(&config));
     match problems.is_empty() {
-        true => Ok(Checked { config, diff, warnings }),
+        true => Ok(Checked {
+            config,
+            diff,
+            warnings,
+        }),
         false => Err(problems),
     }
 }
 
 fn group_problems(config: &Config) -> Vec<String> {
-    let files = config.hosts.values().filter_map(|host| host.groups_file.as_ref());
+    let files = config
+        .hosts
+        .values()
+        .filter_map(|host| host.groups_file.as_ref());
     let problems = files.flat_map(|file| {
         let problems = read_groups(file).err().unwrap_or_default();
-        problems.into_iter().map(move |problem| format!("{}: {problem}", file.display()))
+        problems
+            .into_iter()
+            .map(move |problem| format!("{}: {problem}", file.display()))
     });
     problems.collect()
 }
 
 /// Takes the scripts of `config` over, all of them or none. The last step that can be refused.
 fn reload_rules(core: &Core, config: &Config) -> Result<(), Vec<String>> {
-    core.firewall.reload(config).map_err(|problems| lines(&problems))
+    core.firewall
+        .reload(config)
+        .map_err(|problems| lines(&problems))
 }
 
 /// Puts a checked configuration into force; what could not follow it at once.
@@ -98,14 +120,26 @@ async fn apply(node: &mut Node, config: Config, diff: &Diff) -> Vec<String> {
     let (old, new) = (core.config().clone(), Arc::new(config));
     let mut left = Vec::new();
     // Looked at a moment ago: what fails now changed in between, and the last good ones stay.
-    left.extend(core.certificates.reload(&new).err().iter().flat_map(|problems| lines(problems)));
+    left.extend(
+        core.certificates
+            .reload(&new)
+            .err()
+            .iter()
+            .flat_map(|problems| lines(problems)),
+    );
     telemetry::set_filter(&new.logging);
     core.set_config(Arc::clone(&new));
     if let Err(error) = ask(&node.router, HostsChanged(Arc::clone(&new)), ROUTER).await {
         // A fresh router publishes what is in force when it starts.
-        left.push(format!("the hosts follow later, the router does not answer: {error}"));
+        left.push(format!(
+            "the hosts follow later, the router does not answer: {error}"
+        ));
     }
-    left.extend(node.listeners.change(&core, (&old, &new), &changes::reopened(diff)).await);
+    left.extend(
+        node.listeners
+            .change(&core, (&old, &new), &changes::reopened(diff))
+            .await,
+    );
     left
 }
 

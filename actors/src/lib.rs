@@ -24,4 +24,6 @@ pub mod router;
 pub mod session;
 pub mod supervise;
 pub mod tables;
+#[cfg(test)]
+mod test_node;
 pub mod tls;

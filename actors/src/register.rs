@@ -50,11 +50,14 @@ pub async fn create(
     }
     let rate = open_rate(core, user).ok_or_else(closed)?;
     let host = user.domain().as_str();
-    let attempt = core.registrations.begin(host, peer, rate, Instant::now()).ok_or_else(|| {
-        tracing::info!(%peer, host, "registration refused: too many from this address");
-        StanzaError::new(Condition::ResourceConstraint)
-            .with_text("too many accounts were made from your address, try again later")
-    })?;
+    let attempt = core
+        .registrations
+        .begin(host, peer, rate, Instant::now())
+        .ok_or_else(|| {
+            tracing::info!(%peer, host, "registration refused: too many from this address");
+            StanzaError::new(Condition::ResourceConstraint)
+                .with_text("too many accounts were made from your address, try again later")
+        })?;
     match Keeper::of(core).add(user, password, Role::Registered).await {
         Ok(()) => {
             // Somebody may have written to the name before it existed.
@@ -99,7 +102,9 @@ pub fn handle(core: &Arc<Core>, deliver: Deliver) {
         }
         Ok(Wish::Password(password)) => {
             let core = Arc::clone(core);
-            actix_rt::spawn(async move { change_password(&core, &session, password, deliver).await });
+            actix_rt::spawn(
+                async move { change_password(&core, &session, password, deliver).await },
+            );
         }
         Ok(Wish::Removal) => {
             let core = Arc::clone(core);
@@ -132,7 +137,11 @@ fn is_guest(core: &Core, session: &SessionHandle) -> bool {
 
 /// XEP-0077 §3.1.1: who is registered is told so, with the username; the password stays empty.
 fn answer_fields(session: &SessionHandle, deliver: Deliver) {
-    let username = session.jid.node().map(ToString::to_string).unwrap_or_default();
+    let username = session
+        .jid
+        .node()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     deliver.answer(|xml| {
         xml.open("query", ns::REGISTER);
         xml.empty("registered", ns::REGISTER);
@@ -155,7 +164,9 @@ async fn change_password(
     deliver: Deliver,
 ) {
     let user = session.jid.to_bare();
-    let Some(_guard) = core.registrations.occupy(&user) else { return deliver.bounce(too_busy()) };
+    let Some(_guard) = core.registrations.occupy(&user) else {
+        return deliver.bounce(too_busy());
+    };
     match Keeper::of(core).replace_password(&user, password).await {
         Ok(()) => {
             tracing::info!(%user, "password changed by its user");
@@ -171,7 +182,9 @@ async fn change_password(
 
 async fn remove_own(core: &Arc<Core>, session: &SessionHandle, deliver: Deliver) {
     let user = session.jid.to_bare();
-    let Some(_guard) = core.registrations.occupy(&user) else { return deliver.bounce(too_busy()) };
+    let Some(_guard) = core.registrations.occupy(&user) else {
+        return deliver.bounce(too_busy());
+    };
     match Keeper::of(core).remove(&user).await {
         Ok(farewell) => {
             tracing::info!(%user, "account deleted by its user");

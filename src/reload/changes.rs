@@ -9,9 +9,17 @@ use portcullis_config::{Change, Diff, ListenerName, Reload};
 pub(super) fn describe(diff: &Diff) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(whole("host", &diff.hosts_added, "added"));
-    lines.extend(whole("host", &diff.hosts_removed, "removed, its sessions end"));
+    lines.extend(whole(
+        "host",
+        &diff.hosts_removed,
+        "removed, its sessions end",
+    ));
     lines.extend(whole("listener", &diff.listeners_added, "added"));
-    lines.extend(whole("listener", &diff.listeners_removed, "closed, its sessions go on"));
+    lines.extend(whole(
+        "listener",
+        &diff.listeners_removed,
+        "closed, its sessions go on",
+    ));
     // A table that is new or gone has one line above and not one for each of its keys.
     let is_of_table = |change: &&Change| {
         let is_whole = change.old.is_none() || change.new.is_none();
@@ -27,11 +35,18 @@ fn whole<'a, T: Display + 'a>(
     names: impl IntoIterator<Item = &'a T>,
     fate: &'a str,
 ) -> impl Iterator<Item = String> {
-    names.into_iter().map(move |name| format!("{kind} {name}: {fate}"))
+    names
+        .into_iter()
+        .map(move |name| format!("{kind} {name}: {fate}"))
 }
 
 fn describe_key(change: &Change) -> String {
-    format!("{}: {} ({})", change.path, values(change), change.reload.describe())
+    format!(
+        "{}: {} ({})",
+        change.path,
+        values(change),
+        change.reload.describe()
+    )
 }
 
 fn values(change: &Change) -> String {
@@ -57,8 +72,15 @@ pub(super) fn needing_restart(diff: &Diff) -> Vec<String> {
 pub(super) fn reopened(diff: &Diff) -> BTreeSet<ListenerName> {
     let has_other_options = |name: &&ListenerName| {
         let prefix = format!("listener.{name}.socket.");
-        let mut own = diff.changes.iter().filter(|change| change.path.starts_with(&prefix));
+        let mut own = diff
+            .changes
+            .iter()
+            .filter(|change| change.path.starts_with(&prefix));
         own.any(|change| change.reload == Reload::Rebind)
     };
-    diff.listeners_rebound.iter().filter(has_other_options).cloned().collect()
+    diff.listeners_rebound
+        .iter()
+        .filter(has_other_options)
+        .cloned()
+        .collect()
 }

@@ -23,9 +23,10 @@ struct Page {
 impl Console {
     pub(super) fn list(&self, within: Option<String>, after: Option<String>) -> Answer {
         match self.page(within, after) {
-            Ok(Page { actors, next }) => {
-                Answer::Actors { actors: actors.iter().map(value).collect(), next }
-            }
+            Ok(Page { actors, next }) => Answer::Actors {
+                actors: actors.iter().map(value).collect(),
+                next,
+            },
             Err(problem) => Answer::refused(problem),
         }
     }
@@ -34,10 +35,15 @@ impl Console {
         match self.page(Some(path), after) {
             Ok(Page { actors, next }) => {
                 let tree = &self.core.tree;
-                let asked = actors.iter().map(|actor| tree.observe(&actor.path, DEADLINE));
+                let asked = actors
+                    .iter()
+                    .map(|actor| tree.observe(&actor.path, DEADLINE));
                 // One that ended meanwhile is not there any more.
                 let observed = join_all(asked).await;
-                Answer::Actors { actors: observed.iter().flatten().map(value).collect(), next }
+                Answer::Actors {
+                    actors: observed.iter().flatten().map(value).collect(),
+                    next,
+                }
             }
             Err(problem) => Answer::refused(problem),
         }
@@ -60,7 +66,10 @@ impl Console {
 
     fn page(&self, within: Option<String>, after: Option<String>) -> Result<Page, String> {
         let parse = |path: String| ActorPath::parse(&path).map_err(|error| error.to_string());
-        let (within, after) = (within.map(parse).transpose()?, after.map(parse).transpose()?);
+        let (within, after) = (
+            within.map(parse).transpose()?,
+            after.map(parse).transpose()?,
+        );
         let mut actors = self.core.tree.list(within.as_ref());
         if let Some(within) = within.filter(|_| actors.is_empty()) {
             return Err(nobody(within.as_str()));

@@ -42,7 +42,11 @@ impl Console {
 
     async fn user(&self, command: Command) -> Answer {
         let core = &self.core;
-        let users = Users::new(Arc::clone(&core.store), core.passwords.clone(), &core.config());
+        let users = Users::new(
+            Arc::clone(&core.store),
+            core.passwords.clone(),
+            &core.config(),
+        );
         match users.run(command).await {
             Ok((answer, effect)) => {
                 self.carry_on(effect).await;

@@ -28,7 +28,10 @@ pub struct Request {
 impl Request {
     /// A request in the version spoken here.
     pub fn new(command: Command) -> Self {
-        Self { version: VERSION, command }
+        Self {
+            version: VERSION,
+            command,
+        }
     }
 }
 
@@ -156,7 +159,9 @@ pub enum Answer {
 impl Answer {
     /// A refusal for one reason.
     pub fn refused(problem: impl Into<String>) -> Self {
-        Self::Refused { problems: vec![problem.into()] }
+        Self::Refused {
+            problems: vec![problem.into()],
+        }
     }
 }
 
@@ -218,7 +223,10 @@ mod tests {
         let text = serde_json::to_string(&Request::new(command.clone())).unwrap();
         let expected = r#"{"version":1,"command":{"user-add":{"jid":"juliet@example.com","password":"r0m30","role":null}}}"#;
         assert_eq!(text, expected);
-        assert_eq!(serde_json::from_str::<Request>(&text).unwrap().command, command);
+        assert_eq!(
+            serde_json::from_str::<Request>(&text).unwrap().command,
+            command
+        );
         let status = serde_json::from_str::<Request>(r#"{"version":1,"command":"status"}"#);
         assert_eq!(status.unwrap().command, Command::Status);
     }
@@ -237,7 +245,10 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let command = Command::UserPasswd { jid: "a@b".into(), password: Password("pencil".into()) };
+        let command = Command::UserPasswd {
+            jid: "a@b".into(),
+            password: Password("pencil".into()),
+        };
         assert!(!format!("{command:?}").contains("pencil"));
     }
 }

@@ -103,7 +103,13 @@ impl AdminSocket {
     /// A socket at `path` for `console`; made by the supervisor's factory.
     pub fn new(console: Console, path: PathBuf) -> Self {
         let retry = Backoff::new(RETRY.0, RETRY.1);
-        Self { console, path, retry, is_listening: false, clients: Rc::default() }
+        Self {
+            console,
+            path,
+            retry,
+            is_listening: false,
+            clients: Rc::default(),
+        }
     }
 
     fn listen(&mut self, context: &mut Context<Self>) {
@@ -166,7 +172,9 @@ async fn accept(listener: UnixListener, console: Console, clients: Rc<Cell<u64>>
     let permits = Arc::new(Semaphore::new(MAX_CLIENTS));
     let mut retry = Backoff::new(RETRY.0, RETRY.1);
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 retry.reset();
@@ -213,10 +221,15 @@ async fn read(input: &mut BufReader<OwnedReadHalf>) -> Result<Option<Command>, S
         return Ok(None);
     }
     if line.last() != Some(&b'\n') {
-        return Err(format!("a request is one line of at most {MAX_REQUEST} bytes"));
+        return Err(format!(
+            "a request is one line of at most {MAX_REQUEST} bytes"
+        ));
     }
     match serde_json::from_slice(&line) {
-        Ok(Request { version: VERSION, command }) => Ok(Some(command)),
+        Ok(Request {
+            version: VERSION,
+            command,
+        }) => Ok(Some(command)),
         Ok(Request { version, .. }) => Err(format!(
             "the node speaks version {VERSION} of the admin protocol and not {version}: \
              use the portcullis that came with it"
@@ -228,7 +241,10 @@ async fn read(input: &mut BufReader<OwnedReadHalf>) -> Result<Option<Command>, S
 async fn write(output: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     if line.len() >= MAX_ANSWER {
-        let problem = format!("the answer has {} bytes, at most {MAX_ANSWER} are possible", line.len());
+        let problem = format!(
+            "the answer has {} bytes, at most {MAX_ANSWER} are possible",
+            line.len()
+        );
         line = serde_json::to_vec(&Answer::refused(problem))?;
     }
     line.push(b'\n');

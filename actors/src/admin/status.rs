@@ -12,9 +12,18 @@ use crate::supervise::{ActorPath, Supervise};
 impl Console {
     pub(super) async fn status(&self) -> NodeStatus {
         let core = &self.core;
-        let mut hosts: Vec<_> = core.tables.hosts().keys().map(ToString::to_string).collect();
+        let mut hosts: Vec<_> = core
+            .tables
+            .hosts()
+            .keys()
+            .map(ToString::to_string)
+            .collect();
         hosts.sort_unstable();
-        let sessions = core.tree.tallies().get(Session::KIND).map_or(0, |tally| tally.present);
+        let sessions = core
+            .tree
+            .tallies()
+            .get(Session::KIND)
+            .map_or(0, |tally| tally.present);
         NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hosts,
@@ -30,7 +39,13 @@ impl Console {
 
     async fn reports_of(&self, branch: &str) -> Vec<Value> {
         let mut reports = Vec::new();
-        for actor in self.core.tree.list(Some(&ActorPath::root(branch))).iter().take(PAGE) {
+        for actor in self
+            .core
+            .tree
+            .list(Some(&ActorPath::root(branch)))
+            .iter()
+            .take(PAGE)
+        {
             let observed = self.core.tree.observe(&actor.path, DEADLINE).await;
             reports.extend(observed.as_ref().map(value));
         }
@@ -40,6 +55,9 @@ impl Console {
     fn failed(&self) -> Vec<String> {
         let actors = self.core.tree.list(None).into_iter();
         let failed = actors.filter(|actor| actor.state == State::Failed);
-        failed.take(PAGE).map(|actor| actor.path.to_string()).collect()
+        failed
+            .take(PAGE)
+            .map(|actor| actor.path.to_string())
+            .collect()
     }
 }

@@ -103,7 +103,11 @@ impl Users {
     /// Nothing was changed.
     pub async fn run(&self, command: Command) -> Result<(Answer, Effect), UserError> {
         let effect = match command {
-            Command::UserAdd { jid, password, role } => {
+            Command::UserAdd {
+                jid,
+                password,
+                role,
+            } => {
                 let user = self.user(&jid)?;
                 let role = role.as_deref().map_or(Ok(Role::Registered), str::parse)?;
                 let password = PreparedPassword::new(&password.0)?;
@@ -133,19 +137,28 @@ impl Users {
     }
 
     fn keeper(&self) -> Keeper<'_> {
-        Keeper { store: &*self.store, passwords: &self.passwords, iterations: self.iterations }
+        Keeper {
+            store: &*self.store,
+            passwords: &self.passwords,
+            iterations: self.iterations,
+        }
     }
 
     async fn list(&self, host: &str, after: Option<&str>) -> Result<Answer, UserError> {
         let page = self.store.accounts(&self.host(host)?, after, PAGE).await?;
         let last = page.last().filter(|_| page.len() == PAGE);
-        let next = last.and_then(|account| account.user.node()).map(ToString::to_string);
+        let next = last
+            .and_then(|account| account.user.node())
+            .map(ToString::to_string);
         let shown = |account: &storage::Account| User {
             jid: account.user.to_string(),
             role: account.role.to_string(),
             created_at: account.created_at,
         };
-        Ok(Answer::Users { users: page.iter().map(shown).collect(), next })
+        Ok(Answer::Users {
+            users: page.iter().map(shown).collect(),
+            next,
+        })
     }
 
     /// An address at one of the hosts.
@@ -161,7 +174,10 @@ impl Users {
 
     fn host(&self, domain: &str) -> Result<String, UserError> {
         let normal = BareJid::new(domain).ok().map(|jid| jid.to_string());
-        let known = self.hosts.iter().find(|host| Some(*host) == normal.as_ref());
+        let known = self
+            .hosts
+            .iter()
+            .find(|host| Some(*host) == normal.as_ref());
         known.cloned().ok_or_else(|| UserError::Host {
             domain: domain.to_owned(),
             hosts: self.hosts.join(", "),
@@ -178,7 +194,10 @@ mod tests {
 
     fn users() -> Users {
         let set = vec!["authentication.scram_iterations=4096".to_owned()];
-        let sources = portcullis_config::Sources { set, ..Default::default() };
+        let sources = portcullis_config::Sources {
+            set,
+            ..Default::default()
+        };
         let config = portcullis_config::load(&sources).unwrap().config;
         let passwords = PasswordWorkers::start(1, 4).unwrap();
         Users::new(Arc::new(MemoryStore::new()), passwords, &config)
@@ -186,26 +205,40 @@ mod tests {
 
     async fn ask(users: &Users, command: Command) -> Result<Answer, String> {
         let outcome = users.run(command).await;
-        outcome.map(|(answer, _)| answer).map_err(|error| error.to_string())
+        outcome
+            .map(|(answer, _)| answer)
+            .map_err(|error| error.to_string())
     }
 
     fn add(jid: &str, password: &str) -> Command {
         let password = Password(password.to_owned());
-        Command::UserAdd { jid: jid.to_owned(), password, role: Some("member".to_owned()) }
+        Command::UserAdd {
+            jid: jid.to_owned(),
+            password,
+            role: Some("member".to_owned()),
+        }
     }
 
     fn role(jid: &str, role: &str) -> Command {
-        Command::UserRole { jid: jid.to_owned(), role: role.to_owned() }
+        Command::UserRole {
+            jid: jid.to_owned(),
+            role: role.to_owned(),
+        }
     }
 
     fn list(host: &str, after: Option<String>) -> Command {
-        Command::UserList { host: host.to_owned(), after }
+        Command::UserList {
+            host: host.to_owned(),
+            after,
+        }
     }
 
     async fn listed(users: &Users, after: Option<String>) -> (Vec<String>, Option<String>) {
         match ask(users, list("LocalHost", after)).await.unwrap() {
             Answer::Users { users, next } => {
-                let shown = users.iter().map(|user| format!("{} {}", user.jid, user.role));
+                let shown = users
+                    .iter()
+                    .map(|user| format!("{} {}", user.jid, user.role));
                 (shown.collect(), next)
             }
             other => panic!("{other:?}"),
@@ -218,16 +251,31 @@ mod tests {
         for jid in ["Juliet@LOCALHOST", "romeo@localhost"] {
             assert_eq!(ask(&users, add(jid, "secret")).await.unwrap(), Answer::Done);
         }
-        ask(&users, role("juliet@localhost", "operator")).await.unwrap();
+        ask(&users, role("juliet@localhost", "operator"))
+            .await
+            .unwrap();
         let (shown, next) = listed(&users, None).await;
-        assert_eq!(shown, ["juliet@localhost operator", "romeo@localhost member"]);
+        assert_eq!(
+            shown,
+            ["juliet@localhost operator", "romeo@localhost member"]
+        );
         assert_eq!(next, None);
         let juliet = || "juliet@localhost".to_owned();
-        let passwd = || Command::UserPasswd { jid: juliet(), password: Password("other".into()) };
+        let passwd = || Command::UserPasswd {
+            jid: juliet(),
+            password: Password("other".into()),
+        };
         ask(&users, passwd()).await.unwrap();
-        let (_, effect) = users.run(Command::UserDelete { jid: juliet() }).await.unwrap();
+        let (_, effect) = users
+            .run(Command::UserDelete { jid: juliet() })
+            .await
+            .unwrap();
         assert!(matches!(effect, Effect::Deleted(_)));
-        for gone in [passwd(), role("juliet@localhost", "guest"), Command::UserDelete { jid: juliet() }] {
+        for gone in [
+            passwd(),
+            role("juliet@localhost", "guest"),
+            Command::UserDelete { jid: juliet() },
+        ] {
             let error = ask(&users, gone).await.unwrap_err();
             assert_eq!(error, "juliet@localhost: no such account");
         }
@@ -240,7 +288,12 @@ mod tests {
         for number in 0..PAGE + 2 {
             let user = BareJid::new(&format!("user{number:04}@localhost")).unwrap();
             let credentials = Credentials::default();
-            let account = NewAccount { user, credentials, role: Role::Member, created_at: 0 };
+            let account = NewAccount {
+                user,
+                credentials,
+                role: Role::Member,
+                created_at: 0,
+            };
             users.store.create_account(account).await.unwrap();
         }
         let (first, next) = listed(&users, None).await;
@@ -261,13 +314,20 @@ mod tests {
             error(add("juliet@example.com", "x")).await,
             "\"example.com\" is not a host of this node; hosts: localhost"
         );
-        assert_eq!(error(add("juliet@localhost", "")).await, "the password is empty");
+        assert_eq!(
+            error(add("juliet@localhost", "")).await,
+            "the password is empty"
+        );
         ask(&users, add("juliet@localhost", "x")).await.unwrap();
         assert_eq!(
             error(add("juliet@localhost", "x")).await,
             "juliet@localhost: the account exists already"
         );
-        assert!(error(role("juliet@localhost", "boss")).await.contains("member"));
+        assert!(
+            error(role("juliet@localhost", "boss"))
+                .await
+                .contains("member")
+        );
         assert!(error(list("x", None)).await.contains("localhost"));
         assert!(error(Command::Status).await.contains("running node"));
     }

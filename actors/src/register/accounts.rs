@@ -53,7 +53,11 @@ pub(crate) struct Keeper<'a> {
 impl<'a> Keeper<'a> {
     pub(crate) fn of(core: &'a Core) -> Self {
         let iterations = core.config().authentication.scram_iterations;
-        Self { store: &*core.store, passwords: &core.passwords, iterations }
+        Self {
+            store: &*core.store,
+            passwords: &core.passwords,
+            iterations,
+        }
     }
 
     /// Makes an account. A taken name is found before any key is derived.
@@ -101,7 +105,9 @@ impl<'a> Keeper<'a> {
 /// Has the active account, if there is one, look at what is stored; `deleted` ends its sessions.
 pub(crate) async fn tell_account(core: &Core, user: &BareJid, deleted: bool) {
     for _ in 0..TRIES {
-        let Some(account) = core.tables.active(user.as_str()) else { return };
+        let Some(account) = core.tables.active(user.as_str()) else {
+            return;
+        };
         if account.offer(AccountChanged { deleted }).is_ok() {
             return;
         }
@@ -111,6 +117,8 @@ pub(crate) async fn tell_account(core: &Core, user: &BareJid, deleted: bool) {
 }
 
 fn now() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

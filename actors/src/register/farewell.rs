@@ -44,9 +44,10 @@ impl Farewell {
             }
         }
         for request in &self.roster.requests {
-            let is_told = self.roster.items.iter().any(|item| {
-                item.jid == request.from && item.subscription != Subscription::None
-            });
+            let is_told =
+                self.roster.items.iter().any(|item| {
+                    item.jid == request.from && item.subscription != Subscription::None
+                });
             if !is_told {
                 self.send(core, &request.from, "unsubscribed").await;
             }
@@ -56,9 +57,14 @@ impl Farewell {
 
     /// Unavailable presence of each resource that the contact saw.
     async fn go_offline(&self, core: &Arc<Core>, contact: &BareJid) {
-        let Some(account) = core.tables.active(self.user.as_str()) else { return };
+        let Some(account) = core.tables.active(self.user.as_str()) else {
+            return;
+        };
         let sessions = account.sessions().clone();
-        for session in sessions.iter().filter(|session| session.priority().is_some()) {
+        for session in sessions
+            .iter()
+            .filter(|session| session.priority().is_some())
+        {
             let from = Jid::from(session.jid.clone());
             pass_on(core, presence(from, contact, "unavailable")).await;
         }
@@ -91,8 +97,14 @@ async fn pass_on(core: &Arc<Core>, stanza: Stanza) {
 
 /// Ends the sessions of `user`, all but the one numbered `but`, with the stream error `reset`.
 pub(crate) fn end_sessions(core: &Core, user: &BareJid, but: Option<u64>, text: &str) {
-    let Some(account) = core.tables.active(user.as_str()) else { return };
-    for session in account.sessions().iter().filter(|session| Some(session.id) != but) {
+    let Some(account) = core.tables.active(user.as_str()) else {
+        return;
+    };
+    for session in account
+        .sessions()
+        .iter()
+        .filter(|session| Some(session.id) != but)
+    {
         session.end(StreamError::with_text(StreamCondition::Reset, text));
     }
 }

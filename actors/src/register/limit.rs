@@ -52,13 +52,20 @@ impl Registrations {
         }
         peers.insert(key.clone(), spent_until);
         drop(peers);
-        Some(Attempt { registrations: self, key, cost })
+        Some(Attempt {
+            registrations: self,
+            key,
+            cost,
+        })
     }
 
     /// Takes the right to change the account of `user`; `None` while somebody else has it.
     pub(crate) fn occupy(&self, user: &BareJid) -> Option<Occupied<'_>> {
         let is_free = self.busy.lock().insert(user.clone());
-        is_free.then(|| Occupied { registrations: self, user: user.clone() })
+        is_free.then(|| Occupied {
+            registrations: self,
+            user: user.clone(),
+        })
     }
 
     fn give_back(&self, key: &(Box<str>, IpAddr), amount: Duration) {
@@ -81,7 +88,8 @@ pub(crate) struct Attempt<'a> {
 impl Attempt<'_> {
     /// The name was taken.
     pub(crate) fn was_conflict(self) {
-        self.registrations.give_back(&self.key, self.cost - self.cost / CONFLICT);
+        self.registrations
+            .give_back(&self.key, self.cost - self.cost / CONFLICT);
     }
 
     /// No fault of the stranger.
@@ -122,7 +130,10 @@ mod tests {
             assert!(registrations.begin("a", PEER, rate(3), now).is_some());
         }
         assert!(registrations.begin("a", PEER, rate(3), now).is_none());
-        assert!(registrations.begin("b", PEER, rate(3), now).is_some(), "another host");
+        assert!(
+            registrations.begin("b", PEER, rate(3), now).is_some(),
+            "another host"
+        );
         let later = now + HOUR / 3 + Duration::from_secs(1);
         assert!(registrations.begin("a", PEER, rate(3), later).is_some());
         assert!(registrations.begin("a", PEER, rate(3), later).is_none());
@@ -133,12 +144,21 @@ mod tests {
         let registrations = Registrations::default();
         let now = Instant::now();
         for _ in 0..100 {
-            registrations.begin("a", PEER, rate(1), now).unwrap().was_in_vain();
+            registrations
+                .begin("a", PEER, rate(1), now)
+                .unwrap()
+                .was_in_vain();
         }
-        registrations.begin("a", PEER, rate(1), now).unwrap().was_conflict();
+        registrations
+            .begin("a", PEER, rate(1), now)
+            .unwrap()
+            .was_conflict();
         assert!(registrations.begin("a", PEER, rate(1), now).is_none());
-        let attempts = (0..100)
-            .map_while(|_| registrations.begin("b", PEER, rate(3), now).map(Attempt::was_conflict));
+        let attempts = (0..100).map_while(|_| {
+            registrations
+                .begin("b", PEER, rate(3), now)
+                .map(Attempt::was_conflict)
+        });
         assert_eq!(attempts.count(), 21);
     }
 

@@ -37,26 +37,40 @@ pub(super) fn read(stanza: &Stanza, session: &SessionHandle) -> Result<Wish, Sta
 fn read_removal(query: ElementRef<'_>) -> Result<Wish, StanzaError> {
     match query.children().count() {
         1 => Ok(Wish::Removal),
-        _ => Err(refuse(Condition::BadRequest, "nothing may stand beside remove")),
+        _ => Err(refuse(
+            Condition::BadRequest,
+            "nothing may stand beside remove",
+        )),
     }
 }
 
 /// XEP-0077 §3.3.
 fn read_password(query: ElementRef<'_>, session: &SessionHandle) -> Result<Wish, StanzaError> {
     let field = |name| {
-        let text = query.child(name, ns::REGISTER).map(|field| field.text().into_owned());
+        let text = query
+            .child(name, ns::REGISTER)
+            .map(|field| field.text().into_owned());
         text.filter(|text| !text.is_empty())
     };
     let (Some(username), Some(password)) = (field("username"), field("password")) else {
-        return Err(refuse(Condition::BadRequest, "a username and a password are needed"));
+        return Err(refuse(
+            Condition::BadRequest,
+            "a username and a password are needed",
+        ));
     };
     let named = NodePart::new(&username).ok();
     let own = session.jid.node();
     if named.as_deref() != own || own.is_none() {
-        return Err(refuse(Condition::NotAllowed, "only the own password can be changed"));
+        return Err(refuse(
+            Condition::NotAllowed,
+            "only the own password can be changed",
+        ));
     }
     if !session.secure {
-        return Err(refuse(Condition::NotAuthorized, "a password is sent over TLS only"));
+        return Err(refuse(
+            Condition::NotAuthorized,
+            "a password is sent over TLS only",
+        ));
     }
     PreparedPassword::new(&password)
         .map(Wish::Password)
