@@ -12,6 +12,7 @@
 mod canonical;
 pub(crate) mod escape;
 mod framing;
+mod lanes;
 mod limits;
 mod names;
 mod namespaces;

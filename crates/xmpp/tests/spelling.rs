@@ -4,7 +4,7 @@
 #[expect(unreachable_pub, reason = "public for the fuzz targets")]
 mod tree;
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use portcullis_xmpp::{Limits, Stanza, ns};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -81,22 +81,23 @@ impl Speller<'_> {
 
     fn character(&mut self, c: char, must: bool) {
         let number = u32::from(c);
-        let _ = match (self.choose(4), c) {
-            (0, _) => write!(self.out, "&#{number};"),
-            (1, _) => write!(self.out, "&#x{number:X};"),
-            (_, '&') => write!(self.out, "&amp;"),
-            (_, '<') => write!(self.out, "&lt;"),
-            (_, '>') => write!(self.out, "&gt;"),
-            (2, '\'') => write!(self.out, "&apos;"),
-            (2, '"') => write!(self.out, "&quot;"),
-            _ if must => write!(self.out, "&#{number};"),
-            _ => write!(self.out, "{c}"),
+        let spelt = match (self.choose(4), c) {
+            (0, _) => format!("&#{number};"),
+            (1, _) => format!("&#x{number:X};"),
+            (_, '&') => format!("&amp;"),
+            (_, '<') => format!("&lt;"),
+            (_, '>') => format!("&gt;"),
+            (2, '\'') => format!("&apos;"),
+            (2, '"') => format!("&quot;"),
+            _ if must => format!("&#{number};"),
+            _ => format!("{c}"),
         };
+        self.out.push_str(&spelt);
     }
 
     fn text(&mut self, text: &str) {
         if self.choose(4) == 0 && !text.contains("]]>") && !text.contains('\r') {
-            let _ = write!(self.out, "<![CDATA[{text}]]>");
+            self.out.push_str(&format!("<![CDATA[{text}]]>"));
             return;
         }
         for c in text.chars() {
@@ -137,7 +138,7 @@ impl Speller<'_> {
                 default.clone_from(&tree.ns);
             }
         }
-        let _ = write!(self.out, "<{name}");
+        self.out.push_str(&format!("<{name}"));
         for (number, ((ns, name), value)) in tree.attributes.iter().enumerate() {
             let name = match ns.as_str() {
                 "" => name.clone(),
@@ -166,7 +167,7 @@ impl Speller<'_> {
                 Node::Element(child) => self.element(child, &default),
             }
         }
-        let _ = write!(self.out, "</{name}");
+        self.out.push_str(&format!("</{name}"));
         self.blank("");
         self.out.push('>');
     }

@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct Start<'i> {
     pub(super) name: QName<'i>,
     pub(super) is_empty: bool,
+    /// Name and attributes if they are spelt as in canonical form.
+    plain: Option<&'i [u8]>,
     /// The namespace as written, not translated.
     pub(super) ns: Piece<'i>,
     /// The default namespace in force inside.
@@ -129,6 +131,7 @@ impl<'i> Pass<'i> {
         Ok(Start {
             name: tag.name,
             is_empty: tag.is_empty,
+            plain: tag.plain,
             ns,
             default,
             mark,
@@ -194,21 +197,30 @@ impl<'i> Pass<'i> {
         }
         let ns = self.translated(start.ns);
         let around = self.open.last().map_or(CLIENT, |open| open.start.ns);
+        let (written, around) = (ns.bytes(&self.arena), around.bytes(&self.arena));
         self.out.push(b'<');
-        self.out.extend_from_slice(start.name.local);
-        if ns.bytes(&self.arena) != around.bytes(&self.arena) {
-            self.out.extend_from_slice(b" xmlns='");
-            self.out.extend_from_slice(ns.bytes(&self.arena));
-            self.out.push(b'\'');
-        }
-        if !self.attributes.is_empty() {
-            output::attributes(
-                &mut self.out,
-                &self.attributes,
-                &self.namespaces,
-                &self.arena,
-                |_| false,
-            )?;
+        match start.plain {
+            Some(plain) if self.is_canonical(start.name, written, around) => {
+                self.out.extend_from_slice(plain);
+            }
+            _ => {
+                self.out.extend_from_slice(start.name.local);
+                if written != around {
+                    self.out.extend_from_slice(b" xmlns='");
+                    self.out.extend_from_slice(written);
+                    self.out.push(b'\'');
+                }
+                if !self.attributes.is_empty() {
+                    let attributes = &self.attributes;
+                    output::attributes(
+                        &mut self.out,
+                        attributes,
+                        &self.namespaces,
+                        &self.arena,
+                        |_| false,
+                    )?;
+                }
+            }
         }
         let start = Start { ns, ..start };
         if start.is_empty {
@@ -222,6 +234,23 @@ impl<'i> Pass<'i> {
             });
         }
         self.check_growth()
+    }
+
+    /// Whether a start tag that is spelt as in canonical form also declares what it should there: no prefixes but `xml`,
+    /// and its own namespace first if that is not in force `around`.
+    fn is_canonical(&self, name: QName<'i>, ns: &[u8], around: &[u8]) -> bool {
+        let (first, others) = match self.attributes.split_first() {
+            Some((first, others)) if first.name.whole == b"xmlns" => (Some(first), others),
+            _ => (None, self.attributes.as_slice()),
+        };
+        let is_declared = match first {
+            Some(declared) => ns != around && declared.value.bytes(&self.arena) == ns,
+            None => ns == around,
+        };
+        let is_usual = |a: &tag::RawAttribute<'_>| {
+            (a.name.prefix.is_empty() && a.name.whole != b"xmlns") || a.name.prefix == b"xml"
+        };
+        is_declared && name.prefix.is_empty() && others.iter().all(is_usual)
     }
 
     /// Reads an end tag; `bytes` follow its `</`.

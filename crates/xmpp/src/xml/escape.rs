@@ -117,7 +117,10 @@ fn resolve(bytes: &[u8]) -> (char, usize) {
 
 /// Canonical bytes without references as text. They are UTF-8: the parser checked them or the writer had a `str`.
 pub(crate) fn as_text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 /// Canonical bytes without references as text: names, and values known to hold none.

@@ -1,6 +1,5 @@
 //! Start tags: the name and the attributes as they stand, not yet resolved.
 
-use memchr::memchr;
 use smallvec::SmallVec;
 
 use super::{
@@ -32,6 +31,9 @@ pub(crate) struct Tag<'i> {
     pub(crate) name: QName<'i>,
     /// Ended with `/>`.
     pub(crate) is_empty: bool,
+    /// Name and attributes as they stand, if they are spelt as canonical form spells them: single blanks, `'` around
+    /// values, nothing to rewrite. Declarations and prefixes may still be wrong for it.
+    pub(crate) plain: Option<&'i [u8]>,
 }
 
 /// Reads a start tag whose `<` was taken already; fills `attributes` and gives the tag and what follows it.
@@ -43,29 +45,13 @@ pub(crate) fn start_tag<'i>(
 ) -> Result<(Tag<'i>, &'i [u8]), XmlError> {
     let (name, mut rest) = names::qname(bytes)?;
     attributes.clear();
+    let mut is_plain = true;
     loop {
         let after = names::skip_space(rest);
-        match after {
-            [] => return Err(XmlError::Incomplete),
-            [b'>', rest @ ..] => {
-                return Ok((
-                    Tag {
-                        name,
-                        is_empty: false,
-                    },
-                    rest,
-                ));
-            }
-            [b'/', b'>', rest @ ..] => {
-                return Ok((
-                    Tag {
-                        name,
-                        is_empty: true,
-                    },
-                    rest,
-                ));
-            }
-            [b'/'] => return Err(XmlError::Incomplete),
+        let (is_empty, next) = match after {
+            [] | [b'/'] => return Err(XmlError::Incomplete),
+            [b'>', next @ ..] => (false, next),
+            [b'/', b'>', next @ ..] => (true, next),
             _ if after.len() == rest.len() => {
                 return Err(XmlError::NotWellFormed("no blank before an attribute"));
             }
@@ -73,20 +59,34 @@ pub(crate) fn start_tag<'i>(
                 return Err(XmlError::TooMany("attributes of one element"));
             }
             _ => {
-                let (attribute, next) = attribute(after, arena)?;
+                is_plain &= rest.len() == after.len() + 1 && rest.first() == Some(&b' ');
+                let (attribute, is_attribute_plain, next) = attribute(after, arena)?;
+                is_plain &= is_attribute_plain;
                 attributes.push(attribute);
                 rest = next;
+                continue;
             }
-        }
+        };
+        is_plain &= after.len() == rest.len();
+        let plain = bytes.get(..bytes.len() - after.len()).filter(|_| is_plain);
+        return Ok((
+            Tag {
+                name,
+                is_empty,
+                plain,
+            },
+            next,
+        ));
     }
 }
 
+/// Reads an attribute; gives it, whether it is spelt as in canonical form, and what follows.
 fn attribute<'i>(
     bytes: &'i [u8],
     arena: &mut Vec<u8>,
-) -> Result<(RawAttribute<'i>, &'i [u8]), XmlError> {
-    let (name, rest) = names::qname(bytes)?;
-    let rest = match names::skip_space(rest) {
+) -> Result<(RawAttribute<'i>, bool, &'i [u8]), XmlError> {
+    let (name, after_name) = names::qname(bytes)?;
+    let rest = match names::skip_space(after_name) {
         [b'=', rest @ ..] => names::skip_space(rest),
         [] => return Err(XmlError::Incomplete),
         _ => return Err(XmlError::NotWellFormed("an attribute without a value")),
@@ -96,12 +96,8 @@ fn attribute<'i>(
         [] => return Err(XmlError::Incomplete),
         _ => return Err(XmlError::NotWellFormed("an attribute value without quotes")),
     };
-    let (raw, rest) = memchr(quote, rest)
-        .and_then(|end| rest.split_at_checked(end))
-        .ok_or(XmlError::Incomplete)?;
-    let value = value::attribute(arena, raw)?;
-    Ok((
-        RawAttribute { name, value },
-        rest.get(1..).unwrap_or_default(),
-    ))
+    let (value, after) = value::attribute(arena, rest, quote)?;
+    let is_plain =
+        quote == b'\'' && after_name.len() == rest.len() + 2 && matches!(value, Piece::Plain(_));
+    Ok((RawAttribute { name, value }, is_plain, after))
 }

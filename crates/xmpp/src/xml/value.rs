@@ -1,6 +1,6 @@
 //! Character data and attribute values: checked and rewritten to canonical form.
 
-use super::{escape, limits::XmlError};
+use super::{escape, lanes, limits::XmlError};
 
 /// Bytes that are canonical already, borrowed from the input or kept in an arena.
 #[derive(Clone, Copy, Debug)]
@@ -47,15 +47,6 @@ fn look_at_text(raw: &[u8]) -> u8 {
     })
 }
 
-/// The same for an attribute value.
-#[inline(never)]
-fn look_at_attribute(raw: &[u8]) -> u8 {
-    raw.iter().fold(0, |seen, &b| {
-        let special = (b < 0x20) | (b == b'&') | (b == b'>') | (b == b'<') | (b == b'\'');
-        seen | (b & HIGH) | u8::from(special)
-    })
-}
-
 /// Appends text in canonical form.
 pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(), XmlError> {
     let seen = look_at_text(raw);
@@ -69,18 +60,24 @@ pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(
     rewrite(out, raw, place)
 }
 
-/// An attribute value in canonical form.
-pub(crate) fn attribute<'i>(arena: &mut Vec<u8>, raw: &'i [u8]) -> Result<Piece<'i>, XmlError> {
-    let seen = look_at_attribute(raw);
-    if seen & HIGH != 0 {
+/// An attribute value in canonical form, and what follows its closing `quote`.
+pub(crate) fn attribute<'i>(
+    arena: &mut Vec<u8>,
+    bytes: &'i [u8],
+    quote: u8,
+) -> Result<(Piece<'i>, &'i [u8]), XmlError> {
+    let (end, seen) = lanes::to_quote(bytes, quote).ok_or(XmlError::Incomplete)?;
+    let (raw, rest) = bytes.split_at_checked(end).ok_or(XmlError::Incomplete)?;
+    let rest = rest.get(1..).unwrap_or_default();
+    if seen.is_high {
         check_utf8(raw)?;
     }
-    if seen & SPECIAL == 0 {
-        return Ok(Piece::Plain(raw));
+    if !seen.is_special {
+        return Ok((Piece::Plain(raw), rest));
     }
     let start = arena.len();
     rewrite(arena, raw, Place::Attribute)?;
-    Ok(Piece::Rewritten(start, arena.len()))
+    Ok((Piece::Rewritten(start, arena.len()), rest))
 }
 
 /// UTF-8, without the two characters of three bytes that XML excludes.
