@@ -84,11 +84,11 @@ impl Speller<'_> {
         let spelt = match (self.choose(4), c) {
             (0, _) => format!("&#{number};"),
             (1, _) => format!("&#x{number:X};"),
-            (_, '&') => format!("&amp;"),
-            (_, '<') => format!("&lt;"),
-            (_, '>') => format!("&gt;"),
-            (2, '\'') => format!("&apos;"),
-            (2, '"') => format!("&quot;"),
+            (_, '&') => "&amp;".to_owned(),
+            (_, '<') => "&lt;".to_owned(),
+            (_, '>') => "&gt;".to_owned(),
+            (2, '\'') => "&apos;".to_owned(),
+            (2, '"') => "&quot;".to_owned(),
             _ if must => format!("&#{number};"),
             _ => format!("{c}"),
         };

@@ -142,7 +142,7 @@ impl StreamParser {
     /// # Errors
     /// The stream error to send before closing. The parser is of no use afterwards: it throws away what it is fed.
     /// An error in an element that comes in pieces is found when a tag is complete in an element of up to 1 KiB, and
-    /// otherwise at the latest when the element has grown by a quarter, ends, or reaches a limit.
+    /// otherwise at the latest when the element has grown by half, ends, or reaches a limit.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<StreamEvent>, StreamError> {
         loop {
             let item = match self.item(input) {
@@ -311,7 +311,7 @@ impl StreamParser {
 
     /// Whether to parse what is pending: at its end, and now and then before, so that errors are found in time.
     ///
-    /// Short elements are looked at in each read that completes a tag, long ones when they have grown by a quarter,
+    /// Short elements are looked at in each read that completes a tag, long ones when they have grown by half,
     /// which keeps the work in proportion to the size.
     fn is_worth_a_look(&self, found: Found) -> bool {
         let (length, looked) = (self.pending.len(), self.looked);
@@ -319,7 +319,7 @@ impl StreamParser {
             Found::End(_) => true,
             Found::Look(_) => length > looked,
             Found::More if length <= SHORT_BYTES => self.frame.has_news() && length > looked,
-            Found::More => length > looked + looked / 4,
+            Found::More => length > looked + looked / 2,
         }
     }
 
