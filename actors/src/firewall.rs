@@ -1,66 +1,135 @@
-//! The rules of every host.
+//! The rules of every host: loaded from the scripts of the configuration, published to the stanza path, watched.
+//!
+//! How to use it:
+//! - [`Firewall::start`] at start-up and [`Firewall::reload`] for another configuration compile all scripts of all
+//!   hosts. Either all of them come into force or none does; the error says every mistake with line and caret.
+//! - [`Firewall::ruleset`] is read on the stanza path: it waits for nobody. `ruleset.run(chain, &stanza, &World)`
+//!   gives the outcome, [`carry_out`] does what it says. What `ruleset.needs(chain)` names is read before.
+//! - [`check`] says what is wrong with the scripts of a configuration without touching a running node.
+//!
+//! Every chain, zone, list and limiter is an actor `firewall/<host>/<script>/<kind>/<name>` that reports on its part of
+//! the published rules; every list file is one of its own that reads it again when it changes. A failure of any of
+//! them leaves what is published in force: buckets, marks and memory lists are never forgotten by it, nor by a reload
+//! that leaves their definitions alone.
 
+mod branch;
+mod chain;
+mod files;
+mod list;
+mod list_file;
+mod load;
+mod published;
+mod rate_limiter;
 mod verdict;
 mod world;
+mod zone;
 
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use portcullis_config::Config;
 use rules::Ruleset;
+use tokio::time::Instant;
 
 use crate::arbiters::Workers;
 use crate::supervise::Tree;
 
+use branch::Branch;
+use files::Files;
+use published::Published;
+
+pub use chain::{ChainReport, RuleReport};
+pub use list::ListReport;
+pub use list_file::ListFileReport;
+pub use load::{ScriptProblem, ScriptWarning, check};
+pub use rate_limiter::{RateLimiterReport, ResetLimiter};
 pub use verdict::{Point, carry_out};
 pub use world::World;
+pub use zone::ZoneReport;
 
-/// What is wrong with a script.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{}: scripts are not run yet", path.display())]
-pub struct ScriptProblem {
-    path: PathBuf,
-}
+/// The chain that `sees_deliver` asks about.
+const DELIVER: &str = "deliver";
+/// Cut-off runs are logged at most this often; all of them are counted.
+const FAULT_EVERY: Duration = Duration::from_secs(1);
 
 /// The rules in force.
-#[derive(Debug)]
-pub struct Firewall;
+pub struct Firewall {
+    published: Arc<Published>,
+    files: Arc<Files>,
+    branch: Mutex<Branch>,
+    faults: AtomicU64,
+    last_fault: Mutex<Option<Instant>>,
+}
 
 impl Firewall {
-    /// Loads the scripts of `config`.
+    /// Loads the scripts of `config` and starts their actors.
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn start(_: &Tree, _: &Workers, config: &Config) -> Result<Self, Vec<ScriptProblem>> {
-        let scripts = config.hosts.values().flat_map(|host| &host.scripts);
-        let problems: Vec<_> =
-            scripts.map(|script| ScriptProblem { path: format!("{script:?}").into() }).collect();
-        if problems.is_empty() { Ok(Self) } else { Err(problems) }
+    pub fn start(tree: &Tree, workers: &Workers, config: &Config) -> Result<Self, Vec<ScriptProblem>> {
+        let files = Arc::new(Files::default());
+        let loaded = load::load(config, &files, None)?;
+        let published = Arc::new(Published::default());
+        let mut branch = Branch::new(tree.clone(), workers.clone(), Arc::clone(&published));
+        published.store(loaded);
+        branch.follow(&files);
+        Ok(Self {
+            published,
+            files,
+            branch: Mutex::new(branch),
+            faults: AtomicU64::new(0),
+            last_fault: Mutex::new(None),
+        })
     }
 
-    /// Takes the scripts of `config` over, for stanzas from now on.
+    /// Takes the scripts of `config` over, for stanzas from now on. Reads files, so not on an arbiter with sessions.
     ///
     /// # Errors
     /// All that is wrong with them; then the rules stay as they were.
     pub fn reload(&self, config: &Config) -> Result<(), Vec<ScriptProblem>> {
-        let scripts = config.hosts.values().flat_map(|host| &host.scripts);
-        let problems: Vec<_> =
-            scripts.map(|script| ScriptProblem { path: format!("{script:?}").into() }).collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        let mut branch = self.branch.lock();
+        let loaded = load::load(config, &self.files, Some(&self.published))?;
+        self.published.store(loaded);
+        self.files.forget_unused();
+        branch.follow(&self.files);
+        Ok(())
     }
 
-    /// The rules of `host`, all its scripts together.
-    pub fn ruleset(&self, _host: &str) -> Option<Arc<Ruleset>> {
-        None
+    /// The rules of `host`, all its scripts together; `None` if it has none.
+    pub fn ruleset(&self, host: &str) -> Option<Arc<Ruleset>> {
+        self.published.ruleset(host)
     }
 
-    /// Whether another cut-off run may be logged now.
+    /// Counts a cut-off run; whether it may be logged now.
     pub fn may_report_fault(&self) -> bool {
-        true
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let mut last = self.last_fault.lock();
+        let may = last.is_none_or(|last| now.duration_since(last) >= FAULT_EVERY);
+        if may {
+            *last = Some(now);
+        }
+        may
+    }
+
+    /// Runs that were cut off since the start.
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
     }
 
     /// Whether rules of `host` look at what is delivered.
-    pub fn sees_deliver(&self, _host: &str) -> bool {
-        false
+    pub fn sees_deliver(&self, host: &str) -> bool {
+        self.ruleset(host).is_some_and(|ruleset| !ruleset.is_empty(DELIVER))
     }
 }
+
+impl std::fmt::Debug for Firewall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Firewall").field("faults", &self.faults()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The actors below `firewall`: one for each part of the published rules, following it through reloads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rules::definitions::Object;
+
+use super::chain::Chain;
+use super::files::Files;
+use super::list::List;
+use super::list_file::ListFile;
+use super::published::{Place, Published};
+use super::rate_limiter::RateLimiter;
+use super::zone::Zone;
+use crate::arbiters::Workers;
+use crate::supervise::{ActorPath, RestartPolicy, SpawnError, Supervise, Tree};
+
+/// What stands for the rules in the tree: rebuilt after a failure, since nothing is lost by it.
+pub(super) const POLICY: RestartPolicy = RestartPolicy::Backoff {
+    min: Duration::from_millis(100),
+    max: Duration::from_secs(30),
+    give_up_after: 0,
+    within: Duration::from_secs(60),
+};
+
+/// Starts and stops the actors.
+pub(super) struct Branch {
+    tree: Tree,
+    workers: Workers,
+    published: Arc<Published>,
+    running: BTreeMap<ActorPath, ()>,
+}
+
+enum Part {
+    Chain,
+    Zone,
+    List,
+    Limiter,
+}
+
+impl Branch {
+    pub(super) fn new(tree: Tree, workers: Workers, published: Arc<Published>) -> Self {
+        Self { tree, workers, published, running: BTreeMap::new() }
+    }
+
+    /// Starts what is new in the published rules and stops what is gone; the rest goes on undisturbed.
+    pub(super) fn follow(&mut self, files: &Files) {
+        let mut wanted = self.wanted();
+        let root = ActorPath::root("firewall");
+        let lists = files.lists();
+        let mut watched = BTreeMap::new();
+        for list in lists {
+            watched.insert(root.child("files").child(list.path().display()), list);
+        }
+        let gone: Vec<ActorPath> = self
+            .running
+            .keys()
+            .filter(|path| !wanted.contains_key(*path) && !watched.contains_key(*path))
+            .cloned()
+            .collect();
+        for path in gone {
+            self.tree.stop(&path);
+            self.running.remove(&path);
+        }
+        wanted.retain(|path, _| !self.running.contains_key(path));
+        watched.retain(|path, _| !self.running.contains_key(path));
+        for (path, (part, place)) in wanted {
+            match part {
+                Part::Chain => self.spawn(path, move || Chain::new(place.clone())),
+                Part::Zone => self.spawn(path, move || Zone::new(place.clone())),
+                Part::List => self.spawn(path, move || List::new(place.clone())),
+                Part::Limiter => self.spawn(path, move || RateLimiter::new(place.clone())),
+            }
+        }
+        for (path, list) in watched {
+            self.spawn(path, move || ListFile::new(Arc::clone(&list)));
+        }
+    }
+
+    fn wanted(&self) -> BTreeMap<ActorPath, (Part, Place)> {
+        let root = ActorPath::root("firewall");
+        let mut wanted = BTreeMap::new();
+        for (host, ruleset) in self.published.all().iter() {
+            let host_path = root.child(host);
+            let place = |script: &str, name: &str| Place {
+                published: Arc::clone(&self.published),
+                host: host.clone(),
+                script: script.to_owned(),
+                name: name.to_owned(),
+            };
+            for count in ruleset.rule_counts() {
+                let path = host_path.child(&count.script).child("chains").child(&count.chain);
+                wanted.entry(path).or_insert_with(|| (Part::Chain, place(&count.script, &count.chain)));
+            }
+            for entry in ruleset.objects().iter() {
+                let (part, kind) = match entry.object {
+                    Object::Zone(_) => (Part::Zone, "zones"),
+                    Object::List(_) => (Part::List, "lists"),
+                    Object::Rate(_) => (Part::Limiter, "limiters"),
+                    Object::Search(_) | Object::Pattern(_) => continue,
+                };
+                let path = host_path.child(&entry.script).child(kind).child(&entry.name);
+                wanted.insert(path, (part, place(&entry.script, &entry.name)));
+            }
+        }
+        wanted
+    }
+
+    fn spawn<A: Supervise>(&mut self, path: ActorPath, mut make: impl FnMut() -> A + Send + 'static) {
+        match self.tree.spawn(path.clone(), self.workers.handle(0), move |_| make()) {
+            Ok(_) => {
+                self.running.insert(path, ());
+            }
+            // One that was told to stop a moment ago may still hold the name; the rules work without it.
+            Err(error @ SpawnError::Taken(_)) => tracing::debug!(target: "firewall", %error, "not shown"),
+            Err(error) => tracing::warn!(target: "firewall", %error, "part of the rules is not shown"),
+        }
+    }
+}
