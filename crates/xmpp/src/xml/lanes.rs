@@ -51,6 +51,25 @@ pub(super) fn to_quote(bytes: &[u8], quote: u8) -> Option<(usize, Seen)> {
     None
 }
 
+/// What is in a short text. Quotes, tabs and line feeds count as special, which costs time but changes nothing.
+pub(super) fn in_text(bytes: &[u8]) -> Seen {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    for (lane, byte) in last.iter_mut().zip(rest) {
+        *lane = *byte;
+    }
+    let (mut high, mut special) = (0, 0);
+    for chunk in chunks.iter().chain([&last]) {
+        let lanes = u64::from_le_bytes(*chunk);
+        high |= lanes & TOPS;
+        special |= any_special(lanes);
+    }
+    Seen {
+        is_high: high != 0,
+        is_special: special != 0,
+    }
+}
+
 /// Not zero if a lane is below 0x20 or one of `&<>'`.
 fn any_special(lanes: u64) -> u64 {
     let control = lanes.wrapping_sub(0x20 * ONES) & !lanes & TOPS;

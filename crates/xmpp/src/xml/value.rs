@@ -1,6 +1,10 @@
 //! Character data and attribute values: checked and rewritten to canonical form.
 
-use super::{escape, lanes, limits::XmlError};
+use super::{
+    escape,
+    lanes::{self, Seen},
+    limits::XmlError,
+};
 
 /// Bytes that are canonical already, borrowed from the input or kept in an arena.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +36,16 @@ pub(crate) enum Place {
     Attribute,
 }
 
-/// Something is not ASCII.
-const HIGH: u8 = 0x80;
-/// Something has to be rewritten or refused.
-const SPECIAL: u8 = 1;
+/// Texts below this size are looked at eight bytes at a time.
+const SHORT_TEXT: usize = 64;
 
-/// What is in a text: [`HIGH`] and [`SPECIAL`]. Written so that the compiler looks at many bytes at once,
-/// which it does not where this is inlined.
+/// Not ASCII, in what [`look_at_text`] gives.
+const HIGH: u8 = 0x80;
+
+/// What is in a text: [`HIGH`], and other bits for what has to be rewritten or refused.
+///
+/// Written so that the compiler looks at many bytes at once, which it does not where this is inlined or gives anything
+/// but the sum, and which does not pay for short texts.
 #[inline(never)]
 fn look_at_text(raw: &[u8]) -> u8 {
     raw.iter().fold(0, |seen, &b| {
@@ -49,11 +56,19 @@ fn look_at_text(raw: &[u8]) -> u8 {
 
 /// Appends text in canonical form.
 pub(crate) fn text_into(out: &mut Vec<u8>, raw: &[u8], place: Place) -> Result<(), XmlError> {
-    let seen = look_at_text(raw);
-    if seen & HIGH != 0 {
+    let seen = if raw.len() < SHORT_TEXT {
+        lanes::in_text(raw)
+    } else {
+        let seen = look_at_text(raw);
+        Seen {
+            is_high: seen & HIGH != 0,
+            is_special: seen & !HIGH != 0,
+        }
+    };
+    if seen.is_high {
         check_utf8(raw)?;
     }
-    if seen & SPECIAL == 0 {
+    if !seen.is_special {
         out.extend_from_slice(raw);
         return Ok(());
     }
