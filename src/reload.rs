@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actors::admin::protocol::Reloaded;
 use actors::core::Core;
+use actors::firewall;
 use actors::offer::ask;
 use actors::router::{HostsChanged, read_groups};
 use actors::tls::Certificates;
@@ -83,6 +84,9 @@ fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
         Err(more) => problems.extend(lines(&more)),
     }
     problems.extend(group_problems(&config));
+    let (broken, doubtful) = firewall::check(&config);
+    problems.extend(lines(&broken));
+    warnings.extend(lines(&doubtful));
     match problems.is_empty() {
         true => Ok(Checked {
             config,
