@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use actors::firewall;
+use actors::router::read_groups;
 use actors::tls::Certificates;
-use portcullis_config::{Config, ScriptSource, Sources};
-use rules::{LoadError, Loader, Options, Source, compile};
+use portcullis_config::{Config, Sources};
 
 use crate::cli::EXIT_CONFIG;
 use crate::output;
@@ -42,6 +43,7 @@ fn examine(sources: &Sources) -> Findings {
                 .extend(loaded.warnings.iter().map(ToString::to_string));
             certificates(&loaded.config, &mut findings);
             scripts(&loaded.config, &mut findings);
+            groups(&loaded.config, &mut findings);
         }
         Err(rejected) => findings.errors.push(rejected.to_string()),
     }
@@ -65,61 +67,22 @@ fn certificates(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// What is wrong with a script of several hosts is said once.
+/// The scripts, compiled as the running node would.
 fn scripts(config: &Config, findings: &mut Findings) {
-    let options = Options {
-        limiter_entries: config.firewall.multirate_cache_limit,
-        ..Options::default()
-    };
-    for (domain, host) in &config.hosts {
-        let mut sources = Vec::with_capacity(host.scripts.len());
-        for script in &host.scripts {
-            match text_of(script) {
-                Ok(text) => sources.push(Source {
-                    name: script.to_string(),
-                    text,
-                }),
-                Err(reason) => add(
-                    &mut findings.errors,
-                    format!("portcullis: script error: {script}: {reason}"),
-                ),
-            }
-        }
-        for report in compile(domain.as_str(), &sources, &options, &Files, None).reports {
-            for diagnostic in &report.diagnostics {
-                let findings = if diagnostic.is_error() {
-                    &mut findings.errors
-                } else {
-                    &mut findings.warnings
-                };
-                add(findings, diagnostic.render(&report.script, &report.text));
-            }
-        }
-    }
+    let (problems, warnings) = firewall::check(config);
+    findings.errors.extend(problems.iter().map(ToString::to_string));
+    findings.warnings.extend(warnings.iter().map(ToString::to_string));
 }
 
-fn add(findings: &mut Vec<String>, finding: String) {
-    if !findings.contains(&finding) {
-        findings.push(finding);
-    }
-}
-
-fn text_of(script: &ScriptSource) -> Result<Vec<u8>, String> {
-    match script {
-        ScriptSource::File(path) => std::fs::read(path).map_err(|error| error.to_string()),
-        ScriptSource::Shipped(_) => Err("no such script ships with this program".to_owned()),
-    }
-}
-
-/// Lists in files, as the running node reads them.
-struct Files;
-
-impl Loader for Files {
-    fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        std::fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => LoadError::Missing(path.to_owned()),
-            _ => LoadError::Unreadable(format!("{path}: {error}")),
-        })
+/// The files of shared roster groups.
+fn groups(config: &Config, findings: &mut Findings) {
+    for host in config.hosts.values() {
+        let Some(file) = &host.groups_file else { continue };
+        let problems = read_groups(file).err().unwrap_or_default();
+        let shown = problems
+            .iter()
+            .map(|problem| format!("portcullis: groups error: {}: {problem}", file.display()));
+        findings.errors.extend(shown);
     }
 }
 
