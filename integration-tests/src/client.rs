@@ -167,7 +167,7 @@ impl TestClient {
     /// The next thing that happens, ahead of what [`TestClient::request`] put aside.
     pub async fn event(&mut self) -> Event {
         loop {
-            match self.reader.next() {
+            match self.reader.next_item() {
                 Ok(Some(item)) => return Event::Item(item),
                 Ok(None) => {}
                 Err(error) => self.fail(&format!("the server's XML: {error}")),
@@ -267,7 +267,10 @@ impl TestClient {
     /// Waits for this stream error, the closing tag and the end of the connection; returns the error element.
     pub async fn expect_stream_error(&mut self, condition: &str) -> Xml {
         let found = self.stream_error(condition).await;
-        if found.child_ns(condition, "urn:ietf:params:xml:ns:xmpp-streams").is_none() {
+        if found
+            .child_ns(condition, "urn:ietf:params:xml:ns:xmpp-streams")
+            .is_none()
+        {
             self.fail(&format!("wanted stream error {condition}, got {found}"));
         }
         self.expect_end().await;
@@ -288,7 +291,11 @@ impl TestClient {
     /// Waits for a stream error of any of these conditions, and then for the end; returns the condition.
     pub async fn expect_any_stream_error(&mut self, conditions: &[&str]) -> String {
         let found = self.stream_error(&conditions.join(" or ")).await;
-        let condition = found.children.first().map(|c| c.name.clone()).unwrap_or_default();
+        let condition = found
+            .children
+            .first()
+            .map(|c| c.name.clone())
+            .unwrap_or_default();
         if !conditions.contains(&condition.as_str()) {
             self.fail(&format!("wanted stream error {conditions:?}, got {found}"));
         }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
-use tokio::net::UnixDatagram;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixDatagram, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -107,13 +107,10 @@ impl TestNode {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(format!("{input}\n").as_bytes())
-            .await
-            .unwrap();
+        // A command that reads no input may be gone before it is written.
+        let mut stdin = child.stdin.take().unwrap();
+        drop(stdin.write_all(format!("{input}\n").as_bytes()).await);
+        drop(stdin);
         timeout(DEADLINE, child.wait_with_output())
             .await
             .expect("a command that ends")
@@ -123,6 +120,24 @@ impl TestNode {
     /// Has the node read its configuration and scripts again; true if it took them.
     pub async fn reload(&self) -> Output {
         self.command(&["reload"]).await
+    }
+
+    /// Sends one command over the admin socket and returns the answer, both in the form of its JSON lines.
+    pub async fn admin(&self, command: serde_json::Value) -> serde_json::Value {
+        let asking = async {
+            let mut socket =
+                UnixStream::connect(self.directory().join("data/portcullis.sock")).await?;
+            let request = serde_json::json!({ "version": 1, "command": command });
+            socket.write_all(format!("{request}\n").as_bytes()).await?;
+            let mut line = String::new();
+            BufReader::new(socket).read_line(&mut line).await?;
+            std::io::Result::Ok(line)
+        };
+        let line = timeout(DEADLINE, asking)
+            .await
+            .expect("an answer in time")
+            .unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"))
     }
 
     /// The temporary directory, which holds the configuration and the data.
@@ -217,26 +232,28 @@ impl TestNode {
     /// Stops the node as an operator would and starts it again on the same data.
     pub async fn restart(&mut self) {
         self.signal(Signal::TERM);
-        let status = timeout(DEADLINE, self.child.wait())
-            .await
-            .expect("a node that stops")
-            .unwrap();
+        let status = self.ended().await;
         assert!(
             status.success(),
             "the node stopped with {status}\n{}",
             self.log()
         );
-        self.spawn_again().await;
+        self.start_again().await;
     }
 
     /// Kills the node with SIGKILL and starts it again on the same data.
     pub async fn kill9(&mut self) {
         self.signal(Signal::KILL);
+        self.ended().await;
+        self.start_again().await;
+    }
+
+    /// Waits for the end of the process.
+    pub async fn ended(&mut self) -> ExitStatus {
         timeout(DEADLINE, self.child.wait())
             .await
-            .expect("a dead node")
-            .unwrap();
-        self.spawn_again().await;
+            .expect("a node that ends")
+            .unwrap()
     }
 
     /// Sends a signal to the node.
@@ -248,7 +265,8 @@ impl TestNode {
         kill_process(pid, signal).unwrap();
     }
 
-    async fn spawn_again(&mut self) {
+    /// Starts an ended node on the same data and addresses.
+    pub async fn start_again(&mut self) {
         self.child = spawn(self.directory.path()).await;
     }
 }

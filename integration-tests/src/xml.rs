@@ -31,7 +31,7 @@ impl Xml {
             .feed(b"<wrap xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
         reader.feed(text.as_bytes());
         loop {
-            match reader.next()? {
+            match reader.next_item()? {
                 Some(Item::Header(_)) => {}
                 Some(Item::Element(element)) => return Ok(element),
                 Some(Item::End) | None => return Err(format!("not a complete element: {text}")),
@@ -128,7 +128,7 @@ impl Reader {
     }
 
     /// The next complete item, `None` when more bytes are needed, an error when the peer's XML is not well-formed.
-    pub fn next(&mut self) -> Result<Option<Item>, String> {
+    pub fn next_item(&mut self) -> Result<Option<Item>, String> {
         loop {
             let mut rest = self.pending.as_slice();
             let outcome = self.parser.parse(&mut rest, false);
@@ -199,7 +199,7 @@ mod tests {
         let mut items = Vec::new();
         for byte in text.as_bytes() {
             reader.feed(&[*byte]);
-            while let Some(item) = reader.next().unwrap() {
+            while let Some(item) = reader.next_item().unwrap() {
                 items.push(item);
             }
         }

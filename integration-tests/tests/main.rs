@@ -2,6 +2,9 @@
 
 mod blocking;
 mod clients;
+mod commands;
+mod crash;
+mod firewall;
 mod hostile;
 mod login;
 mod messages;
@@ -13,4 +16,5 @@ mod scram_tampering;
 mod services;
 mod smuggling;
 mod subscription;
+mod supervision;
 mod tls;

@@ -3,7 +3,7 @@
 use harness::{HOST, TestClient, TestNode};
 
 /// Leaves both with a subscription to each other, and with nothing unread.
-pub async fn befriend(one: &mut TestClient, two: &mut TestClient) {
+pub(crate) async fn befriend(one: &mut TestClient, two: &mut TestClient) {
     for _ in 0..2 {
         let (asking, asked) = (one.bare().to_owned(), two.bare().to_owned());
         one.send(&format!("<presence type='subscribe' to='{asked}'/>"))

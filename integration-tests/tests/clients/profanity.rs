@@ -118,10 +118,13 @@ async fn gets_what_came_while_it_was_away() {
 #[tokio::test]
 async fn blocks() {
     let (_node, mut bob, mut terminal) = start().await;
+    // It asks what the server can do when it is online; a second answer comes after the first.
+    terminal.type_line("/disco info").await;
+    terminal.see("urn:xmpp:blocking").await;
     terminal
         .type_line(&format!("/blocked add bob@{HOST}"))
         .await;
-    terminal.see("was blocked").await;
+    terminal.see("successfully blocked").await;
     bob.send(&format!(
         "<message to='alice@{HOST}' type='chat'><body>x</body></message>"
     ))

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-pub struct Terminal {
+pub(super) struct Terminal {
     _client: Child,
     processes: Vec<i32>,
     input: ChildStdin,
@@ -23,7 +23,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts `program` with this environment in a terminal of 140 columns and 50 lines.
-    pub async fn start(directory: &Path, program: &str, environment: &[(&str, &Path)]) -> Terminal {
+    pub(super) async fn start(
+        directory: &Path,
+        program: &str,
+        environment: &[(&str, &Path)],
+    ) -> Terminal {
         let socket = directory.join("tmux");
         let mut command = Command::new("tmux");
         command.arg("-S").arg(&socket).args([
@@ -70,14 +74,14 @@ impl Terminal {
     }
 
     /// Types a line and presses Enter.
-    pub async fn type_line(&mut self, text: &str) {
+    pub(super) async fn type_line(&mut self, text: &str) {
         assert!(!text.contains('\''), "a quote would end the argument");
         self.command(&format!("send-keys -l '{text}'")).await;
         self.command("send-keys Enter").await;
     }
 
     /// Waits until the screen shows this text.
-    pub async fn see(&mut self, text: &str) {
+    pub(super) async fn see(&mut self, text: &str) {
         let waiting = async {
             loop {
                 self.has_changed = false;
@@ -133,7 +137,7 @@ impl Drop for Terminal {
     /// The server and the program outlive their client unless they are told.
     fn drop(&mut self) {
         for pid in self.processes.iter().filter_map(|pid| Pid::from_raw(*pid)) {
-            drop(kill_process(pid, Signal::KILL));
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
