@@ -48,17 +48,6 @@ pub fn rule_name(role: Role) -> &'static str {
     }
 }
 
-/// The stored form of a role of the configuration.
-pub fn from_config(role: portcullis_config::Role) -> Role {
-    match role {
-        portcullis_config::Role::Guest => Role::Guest,
-        portcullis_config::Role::Registered => Role::Registered,
-        portcullis_config::Role::Member => Role::Member,
-        portcullis_config::Role::Admin => Role::Admin,
-        portcullis_config::Role::Operator => Role::Operator,
-    }
-}
-
 /// What the roles of a host may do.
 #[derive(Debug, Clone)]
 pub struct Permissions {
@@ -143,7 +132,7 @@ impl HostRoles {
     /// The roles of a host as its configuration says. Operators there are only by what the store keeps.
     pub fn of_host(host: &HostConfig) -> Self {
         let changes = host.permissions.iter().flat_map(|(role, names)| {
-            let role = from_config(*role);
+            let role = *role;
             names.iter().map(move |name| (role, name.as_str()))
         });
         Self::new(
@@ -239,7 +228,7 @@ mod tests {
             assert_eq!(rule_name(role), format!("prosody:{role}"));
         }
         assert_eq!(
-            from_config(portcullis_config::Role::Operator),
+            Role::Operator,
             Role::Operator
         );
     }

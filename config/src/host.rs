@@ -1,11 +1,10 @@
 //! `[host_defaults]` and `[host."<domain>"]`: the domains whose users live here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use jid::{BareJid, DomainPart};
+use xmpp::role::Role;
 
 use crate::checker::{Checker, Section, found, text};
 use crate::firewall::{self, ScriptSource};
@@ -47,64 +46,6 @@ pub struct RegistrationConfig {
     pub enabled: bool,
     /// Accounts made from one IPv4 address or IPv6 /64.
     pub rate: Rate,
-}
-
-/// Prosody's roles, weakest first; each has the permissions of those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Anonymous users.
-    Guest,
-    /// Users who made their account themselves.
-    Registered,
-    /// Users whom the operators know.
-    Member,
-    /// Who may manage one host.
-    Admin,
-    /// Who may manage the node.
-    Operator,
-}
-
-impl Role {
-    /// Every role, weakest first.
-    pub const ALL: [Self; 5] = [
-        Self::Guest,
-        Self::Registered,
-        Self::Member,
-        Self::Admin,
-        Self::Operator,
-    ];
-
-    /// The role's word in configuration and on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Guest => "guest",
-            Self::Registered => "registered",
-            Self::Member => "member",
-            Self::Admin => "admin",
-            Self::Operator => "operator",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is no role; `Display` lists those that are.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role {0:?}; accepted: guest, registered, member, admin, operator")]
-pub struct UnknownRole(pub String);
-
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(word: &str) -> Result<Self, UnknownRole> {
-        let role = Self::ALL.into_iter().find(|role| role.as_str() == word);
-        role.ok_or_else(|| UnknownRole(word.to_owned()))
-    }
 }
 
 static ADMINS: Key = Key {

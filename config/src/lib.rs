@@ -46,7 +46,7 @@ pub use authentication::AuthenticationConfig;
 pub use diff::{Change, Diff};
 pub use example::{example, reference};
 pub use firewall::{FirewallConfig, ScriptSource};
-pub use host::{ContactAddresses, HostConfig, RegistrationConfig, Role, UnknownRole};
+pub use host::{ContactAddresses, HostConfig, RegistrationConfig};
 pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;
 pub use listener::{
@@ -61,6 +61,7 @@ pub use problem::{Place, Problem, Rejected, Severity};
 pub use schema::Reload;
 pub use storage::StorageConfig;
 pub use tls::{CertificateFiles, TlsConfig};
+pub use xmpp::role::{Role, UnknownRole};
 pub use value::{Rate, parse_duration, parse_rate, parse_size, show_duration, show_size};
 
 /// Everything a node is told, complete and checked.

@@ -18,7 +18,7 @@ mod memory;
 mod sqlite;
 mod store;
 
-pub use account::{Account, Credentials, NewAccount, Role, ScramKeys, UnknownRole};
+pub use account::{Account, Credentials, NewAccount, ScramKeys};
 pub use error::{Fault, Kept, StoreError};
 pub use kept::{
     ItemUpdate, OfflineId, OfflineMessage, PrivateKey, RequestUpdate, Roster, RosterLimits,
@@ -27,3 +27,4 @@ pub use kept::{
 pub use memory::MemoryStore;
 pub use sqlite::{DirectoryLock, QueueBounds, SqliteOptions, SqliteReport, SqliteStore};
 pub use store::{Store, StoreFuture};
+pub use xmpp::role::{Role, UnknownRole};

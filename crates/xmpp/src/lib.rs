@@ -23,6 +23,7 @@ mod features;
 pub mod header;
 pub mod jid;
 pub mod ns;
+pub mod role;
 pub mod roster;
 pub mod sasl;
 pub mod stanza;
