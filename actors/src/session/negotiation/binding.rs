@@ -7,7 +7,7 @@ use xmpp::jid::FullJid;
 use xmpp::stanza_error::{Condition, StanzaError};
 
 use super::driver::Driver;
-use crate::account::{Attach, BindRefused, Retire};
+use crate::account::{Attach, BindRefused, Detach, Retire};
 use crate::handle::SessionHandle;
 use crate::offer::ask;
 use crate::session::BoundTo;
@@ -34,10 +34,10 @@ impl Driver {
             let Some(slot) = account.slot() else { break };
             match ask(slot, Attach(Arc::clone(&handle)), DEADLINE).await {
                 Ok(Ok(())) => {
-                    // Rules ask about the sender: its state is known before the first stanza.
-                    let loaded = tokio::time::timeout(DEADLINE, account.loaded()).await;
-                    if loaded.is_err() {
-                        tracing::warn!(%jid, "bound before the account could be read");
+                    if let Err(error) = known(&account).await {
+                        // Its own sweep finds the session closed should this be lost.
+                        let _busy = account.offer(Detach(handle));
+                        return Err(error);
                     }
                     self.bound = Some(BoundTo { handle, account });
                     return Ok(jid);
@@ -63,5 +63,16 @@ impl Driver {
         // An account that is busy stays where it is.
         let _busy = account.offer(Retire);
         core.account(&bare, arbiter)
+    }
+}
+
+/// Waits until the account has been read: rules ask about the sender, and an account may have been
+/// deleted since the log-in.
+async fn known(account: &AccountHandle) -> Result<(), StanzaError> {
+    let loaded = tokio::time::timeout(DEADLINE, account.loaded()).await;
+    match (loaded, account.profile().exists) {
+        (Ok(()), true) => Ok(()),
+        (Ok(()), false) => Err(StanzaError::new(Condition::NotAuthorized)),
+        (Err(_), _) => Err(StanzaError::new(Condition::InternalServerError)),
     }
 }
