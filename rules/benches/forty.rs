@@ -3,6 +3,11 @@
 //!
 //! `cargo bench -p portcullis-rules --bench forty`
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a benchmark that can not be set up may stop"
+)]
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -10,8 +15,8 @@ use std::net::IpAddr;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rules::{
-    CountryField, Facts, LoadError, Loader, Needs, Options, Origin, OriginKind, Ruleset, Source, Subscription,
-    Timestamp, Verdict, compile,
+    CountryField, Facts, LoadError, Loader, Needs, Options, Origin, OriginKind, Ruleset, Source,
+    Subscription, Timestamp, Verdict, compile,
 };
 use xmpp::stanza::Stanza;
 use xmpp::xml::Limits;
@@ -29,8 +34,10 @@ impl Loader for Lists {
             }
             "/lists/badwords.txt" => {
                 for number in 1..=300 {
-                    let letters: String =
-                        format!("{number}").bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+                    let letters: String = format!("{number}")
+                        .bytes()
+                        .map(|digit| char::from(digit - b'0' + b'a'))
+                        .collect();
                     writeln!(text, "badword{letters}").unwrap();
                 }
             }
@@ -108,15 +115,23 @@ impl Facts for Local {
 }
 
 fn load(script: &str) -> Ruleset {
-    let source = Source { name: "bench.pfw".into(), text: script.as_bytes().to_vec() };
+    let source = Source {
+        name: "bench.pfw".into(),
+        text: script.as_bytes().to_vec(),
+    };
     let compiled = compile("localhost", &[source], &Options::default(), &Lists, None);
-    assert!(!compiled.reports[0].has_errors(), "{}", compiled.reports[0].render(false));
+    assert!(
+        !compiled.reports[0].has_errors(),
+        "{}",
+        compiled.reports[0].render(false)
+    );
     compiled.ruleset
 }
 
 fn message(bytes: usize) -> Stanza {
     const WORDS: [&str; 12] = [
-        "But", "soft", "what", "light", "through", "yonder", "window", "breaks", "it", "is", "the", "east",
+        "But", "soft", "what", "light", "through", "yonder", "window", "breaks", "it", "is", "the",
+        "east",
     ];
     let mut body = String::new();
     for word in WORDS.iter().cycle() {
@@ -137,8 +152,15 @@ fn message(bytes: usize) -> Stanza {
 
 fn forty(criterion: &mut Criterion) {
     let ruleset = load(&include_str!("forty.pfw").replace("@DIR@", "/lists"));
-    assert!(ruleset.needs("preroute").union(ruleset.needs("deliver")).contains(Needs::BOUND_SESSIONS));
-    let mut facts = Local { now: Timestamp::from_seconds(1_700_000_000.0) };
+    assert!(
+        ruleset
+            .needs("preroute")
+            .union(ruleset.needs("deliver"))
+            .contains(Needs::BOUND_SESSIONS)
+    );
+    let mut facts = Local {
+        now: Timestamp::from_seconds(1_700_000_000.0),
+    };
     for bytes in [100, 1000] {
         let stanza = message(bytes);
         let mut step = || {
@@ -155,15 +177,25 @@ fn forty(criterion: &mut Criterion) {
 }
 
 fn many(criterion: &mut Criterion) {
-    let facts = Local { now: Timestamp::from_seconds(1_700_000_000.0) };
+    let facts = Local {
+        now: Timestamp::from_seconds(1_700_000_000.0),
+    };
     let stanza = message(100);
     for count in [10, 10_000] {
         let mut script = String::from("%LIST l: file:/lists/blocklist.txt\n");
         for number in 0..count {
             match number % 3 {
                 0 => writeln!(script, "FROM: user{number}@host{number}.example\nDROP.\n").unwrap(),
-                1 => writeln!(script, "CHECK LIST: l contains $<@from|host>\nLOG=listed {number}\n").unwrap(),
-                _ => writeln!(script, "%ZONE z{number}: zone{number}.example\n\nENTERING: z{number}\nDROP.\n").unwrap(),
+                1 => writeln!(
+                    script,
+                    "CHECK LIST: l contains $<@from|host>\nLOG=listed {number}\n"
+                )
+                .unwrap(),
+                _ => writeln!(
+                    script,
+                    "%ZONE z{number}: zone{number}.example\n\nENTERING: z{number}\nDROP.\n"
+                )
+                .unwrap(),
             }
         }
         let ruleset = load(&script);

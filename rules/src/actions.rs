@@ -141,10 +141,15 @@ impl Target {
         if jid.is_none() {
             scope.warn(
                 Code::Suspicious,
-                format!("{text} is no JID, and expressions are not expanded here: nobody receives this"),
+                format!(
+                    "{text} is no JID, and expressions are not expanded here: nobody receives this"
+                ),
             );
         }
-        Self { jid, text: text.to_owned() }
+        Self {
+            jid,
+            text: text.to_owned(),
+        }
     }
 
     /// Addresses a stanza.
@@ -157,7 +162,11 @@ impl Target {
         stanza.write_with(&mut xml, stanza.from(), None);
         let name = stanza.kind().name();
         let rest = xml.get(name.len() + 1..).unwrap_or_default();
-        let to = self.text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+        let to = self
+            .text
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('\'', "&apos;");
         let mut addressed = format!("<{name} to='{to}'").into_bytes();
         addressed.extend_from_slice(rest);
         Stanza::from_xml(&addressed, &Limits::default()).unwrap_or(stanza)
@@ -171,7 +180,12 @@ mod tests {
     #[test]
     fn every_example_loads() {
         for spec in ALL {
-            assert_eq!(crate::world::load_errors(spec.example), Vec::<String>::new(), "{}", spec.name);
+            assert_eq!(
+                crate::world::load_errors(spec.example),
+                Vec::<String>::new(),
+                "{}",
+                spec.name
+            );
         }
     }
 }

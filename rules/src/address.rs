@@ -28,7 +28,12 @@ pub(crate) fn split(text: &str) -> Option<Parts<'_>> {
     };
     let is_empty = host.is_empty() || node == Some("") || resource == Some("");
     let is_bad = is_empty || memchr::memchr(b'@', host.as_bytes()).is_some();
-    (!is_bad).then_some(Parts { node, host, resource, bare })
+    (!is_bad).then_some(Parts {
+        node,
+        host,
+        resource,
+        bare,
+    })
 }
 
 /// An address attribute: its text, and its parts if the text is an address.
@@ -40,16 +45,27 @@ pub(crate) struct Party<'a> {
 
 impl<'a> Party<'a> {
     fn new(text: Option<&'a str>) -> Self {
-        Self { text, parts: text.and_then(split) }
+        Self {
+            text,
+            parts: text.and_then(split),
+        }
     }
 
     pub(crate) fn from_of(stanza: &'a Stanza) -> Self {
-        Self::new(stanza.from().map(Jid::as_str).or_else(|| stanza.malformed_from()))
+        Self::new(
+            stanza
+                .from()
+                .map(Jid::as_str)
+                .or_else(|| stanza.malformed_from()),
+        )
     }
 
     /// The recipient, or the account of the client that sent the stanza to nobody.
     pub(crate) fn to_of(stanza: &'a Stanza, origin: &Origin<'a>) -> Self {
-        let text = stanza.to().map(Jid::as_str).or_else(|| stanza.malformed_to());
+        let text = stanza
+            .to()
+            .map(Jid::as_str)
+            .or_else(|| stanza.malformed_to());
         if text.is_some() || origin.kind != OriginKind::Client {
             return Self::new(text);
         }
@@ -81,7 +97,10 @@ mod tests {
     #[test]
     fn addresses_are_split_by_form() {
         let parts = split("a@b/c@d/e").expect("an address");
-        assert_eq!((parts.node, parts.host, parts.resource), (Some("a"), "b", Some("c@d/e")));
+        assert_eq!(
+            (parts.node, parts.host, parts.resource),
+            (Some("a"), "b", Some("c@d/e"))
+        );
         assert_eq!(parts.bare, "a@b");
         for bad in ["", "@b", "a@", "a@b@c", "b/", "/x", "a@/x"] {
             assert_eq!(split(bad), None, "{bad}");

@@ -54,7 +54,11 @@ impl Report {
     #[must_use]
     pub fn render(&self, with_warnings: bool) -> String {
         let mut out = String::new();
-        for diagnostic in self.diagnostics.iter().filter(|one| with_warnings || one.is_error()) {
+        for diagnostic in self
+            .diagnostics
+            .iter()
+            .filter(|one| with_warnings || one.is_error())
+        {
             out.push_str(&diagnostic.render(&self.script, &self.text));
             out.push('\n');
         }
@@ -120,7 +124,9 @@ pub fn compile(
         let mut kept = Vec::with_capacity(candidates.len());
         for (candidate, diagnostics) in candidates.into_iter().zip(round.diagnostics) {
             let has_errors = diagnostics.iter().any(Diagnostic::is_error);
-            let Some(report) = reports.get_mut(candidate.source) else { continue };
+            let Some(report) = reports.get_mut(candidate.source) else {
+                continue;
+            };
             if report.state == ScriptState::Loaded {
                 report.diagnostics = diagnostics;
             }
@@ -143,16 +149,18 @@ pub fn compile(
         }
         candidates = kept;
         if is_clean {
-            return Compiled { ruleset: round.ruleset, reports };
+            return Compiled {
+                ruleset: round.ruleset,
+                reports,
+            };
         }
     }
 }
 
 fn older_version(previous: Option<&Ruleset>, candidate: &Candidate) -> Option<Candidate> {
-    let older = previous?
-        .scripts
-        .iter()
-        .find(|script| script.name == candidate.loaded.name && script.text != candidate.loaded.text)?;
+    let older = previous?.scripts.iter().find(|script| {
+        script.name == candidate.loaded.name && script.text != candidate.loaded.text
+    })?;
     Some(Candidate::new(candidate.source, older.clone()))
 }
 
@@ -164,11 +172,23 @@ impl Candidate {
         let mut parsed = parser::parse(&text);
         if is_damaged {
             let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
-            let line = text.get(..at).unwrap_or_default().bytes().filter(|byte| *byte == b'\n').count();
+            let line = text
+                .get(..at)
+                .unwrap_or_default()
+                .bytes()
+                .filter(|byte| *byte == b'\n')
+                .count();
             let span = Span::new(at, at + 3, u32::try_from(line + 1).unwrap_or(u32::MAX));
             let message = "bytes that are not UTF-8 can never match and were replaced".to_owned();
-            parsed.problems.push(Diagnostic::warning(Code::Encoding, span, message));
+            parsed
+                .problems
+                .push(Diagnostic::warning(Code::Encoding, span, message));
         }
-        Self { source, loaded, text, parsed }
+        Self {
+            source,
+            loaded,
+            text,
+            parsed,
+        }
     }
 }

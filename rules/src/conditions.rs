@@ -277,7 +277,13 @@ mod tests {
             for example in spec.examples {
                 let script = format!("{}\n{}\nDROP.\n", example.definitions, example.line);
                 let dropped = crate::world::example_drops(&script, example.stanza);
-                assert_eq!(dropped, Ok(example.holds), "{}: {}", spec.name, example.line);
+                assert_eq!(
+                    dropped,
+                    Ok(example.holds),
+                    "{}: {}",
+                    spec.name,
+                    example.line
+                );
             }
         }
     }
@@ -285,7 +291,11 @@ mod tests {
     #[test]
     fn names_are_unique() {
         for (at, spec) in ALL.iter().enumerate() {
-            assert!(ALL.iter().skip(at + 1).all(|other| other.name != spec.name), "{}", spec.name);
+            assert!(
+                ALL.iter().skip(at + 1).all(|other| other.name != spec.name),
+                "{}",
+                spec.name
+            );
         }
     }
 }

@@ -111,11 +111,20 @@ impl Objects {
 
     fn named<'o>(&'o self, keyword: &str, name: &str) -> impl Iterator<Item = &'o Entry> {
         let places = self.index.get(keyword).and_then(|names| names.get(name));
-        places.into_iter().flatten().filter_map(|&place| self.entries.get(place))
+        places
+            .into_iter()
+            .flatten()
+            .filter_map(|&place| self.entries.get(place))
     }
 
     /// The object of an earlier load with exactly this definition.
-    pub(crate) fn same(&self, script: &str, keyword: &str, name: &str, value: &str) -> Option<&Object> {
+    pub(crate) fn same(
+        &self,
+        script: &str,
+        keyword: &str,
+        name: &str,
+        value: &str,
+    ) -> Option<&Object> {
         self.named(keyword, name)
             .find(|entry| &*entry.script == script && entry.value == value)
             .map(|entry| &entry.object)
@@ -123,12 +132,18 @@ impl Objects {
 
     /// Looks a name up for a script.
     pub(crate) fn find(&self, script: u32, keyword: &str, name: &str) -> Option<Resolved<'_>> {
-        let own = self.named(keyword, name).find(|entry| entry.script_index == script);
+        let own = self
+            .named(keyword, name)
+            .find(|entry| entry.script_index == script);
         let (entry, others) = match own {
             Some(entry) => (entry, 0),
             None => {
                 let others = self.named(keyword, name).count();
-                (self.named(keyword, name).min_by_key(|entry| entry.script_index)?, others)
+                (
+                    self.named(keyword, name)
+                        .min_by_key(|entry| entry.script_index)?,
+                    others,
+                )
             }
         };
         entry.is_used.store(true, Ordering::Relaxed);
@@ -137,7 +152,11 @@ impl Objects {
 
     /// Names of that kind, for suggestions.
     pub(crate) fn names(&self, keyword: &str) -> impl Iterator<Item = &str> {
-        self.index.get(keyword).into_iter().flat_map(|names| names.keys()).map(|name| &**name)
+        self.index
+            .get(keyword)
+            .into_iter()
+            .flat_map(|names| names.keys())
+            .map(|name| &**name)
     }
 
     /// Definitions of a script that nothing refers to.

@@ -111,13 +111,25 @@ impl Diagnostic {
     /// An error: the script is rejected.
     #[must_use]
     pub fn error(code: Code, span: Span, message: String) -> Self {
-        Self { code, severity: Severity::Error, span, message, help: None }
+        Self {
+            code,
+            severity: Severity::Error,
+            span,
+            message,
+            help: None,
+        }
     }
 
     /// A warning: the script is loaded.
     #[must_use]
     pub fn warning(code: Code, span: Span, message: String) -> Self {
-        Self { code, severity: Severity::Warning, span, message, help: None }
+        Self {
+            code,
+            severity: Severity::Warning,
+            span,
+            message,
+            help: None,
+        }
     }
 
     /// Adds what to write instead.
@@ -151,8 +163,15 @@ impl Diagnostic {
                 format!("Error compiling {script}: {}", self.message)
             }
             _ => {
-                let word = if self.is_error() { "Error compiling" } else { "Warning in" };
-                format!("{word} {script} on line {}: {}", self.span.line, self.message)
+                let word = if self.is_error() {
+                    "Error compiling"
+                } else {
+                    "Warning in"
+                };
+                format!(
+                    "{word} {script} on line {}: {}",
+                    self.span.line, self.message
+                )
             }
         }
     }
@@ -171,7 +190,10 @@ impl Diagnostic {
             .line_start(1)
             .fold(true)
             .annotation(AnnotationKind::Primary.span(start..end));
-        let mut group = level.primary_title(&self.message).id(self.code.name()).element(snippet);
+        let mut group = level
+            .primary_title(&self.message)
+            .id(self.code.name())
+            .element(snippet);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
@@ -204,7 +226,12 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         return None;
     }
     known
-        .map(|candidate| (distance(&name.to_ascii_uppercase(), &candidate.to_ascii_uppercase()), candidate))
+        .map(|candidate| {
+            (
+                distance(&name.to_ascii_uppercase(), &candidate.to_ascii_uppercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -217,7 +244,9 @@ fn distance(left: &str, right: &str) -> usize {
         let mut diagonal = i;
         let mut previous = i + 1;
         for (cell, b) in row.iter_mut().skip(1).zip(&right) {
-            let cost = (diagonal + usize::from(a != *b)).min(previous + 1).min(*cell + 1);
+            let cost = (diagonal + usize::from(a != *b))
+                .min(previous + 1)
+                .min(*cell + 1);
             diagonal = *cell;
             *cell = cost;
             previous = cost;

@@ -19,7 +19,10 @@ impl Timestamp {
 
     /// From seconds since 1970-01-01 UTC; fractions are kept to about a microsecond.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, and time beyond 2262 is none")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates, and time beyond 2262 is none"
+    )]
     pub fn from_seconds(seconds: f64) -> Self {
         Self((seconds * 1e9) as i64)
     }
@@ -38,7 +41,10 @@ impl Timestamp {
 
     /// Seconds from `earlier` to this moment, negative if it is later.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "differences of years still keep microseconds")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "differences of years still keep microseconds"
+    )]
     pub fn seconds_since(self, earlier: Self) -> f64 {
         self.0.saturating_sub(earlier.0) as f64 / 1e9
     }

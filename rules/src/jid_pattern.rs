@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 enum PartPattern {
     Exactly(Box<str>),
     Any,
-    Matching(Pattern),
+    Matching(Box<Pattern>),
 }
 
 /// A pattern of an address.
@@ -36,11 +36,27 @@ impl JidPattern {
     /// Reads a pattern; the second value is the text that it was normalised to, if that changed it.
     pub(crate) fn parse(text: Option<&str>) -> Result<(Self, Option<String>), Refusal> {
         let Some(text) = text else {
-            return Ok((Self { node: None, host: None, resource: None, is_never: false }, None));
+            return Ok((
+                Self {
+                    node: None,
+                    host: None,
+                    resource: None,
+                    is_never: false,
+                },
+                None,
+            ));
         };
         let mut members = text.split([',', ' ']).filter(|member| !member.is_empty());
         if text.contains(',') && members.all(|member| split(member).is_some()) {
-            return Ok((Self { node: None, host: None, resource: None, is_never: true }, None));
+            return Ok((
+                Self {
+                    node: None,
+                    host: None,
+                    resource: None,
+                    is_never: true,
+                },
+                None,
+            ));
         }
         let parts = split(text).ok_or_else(|| {
             Refusal::invalid(format!("malformed JID: {text}")).help(
@@ -48,7 +64,10 @@ impl JidPattern {
             )
         })?;
         let mut normal = String::new();
-        let node = parts.node.map(|node| part(node, normal_node, &mut normal)).transpose()?;
+        let node = parts
+            .node
+            .map(|node| part(node, normal_node, &mut normal))
+            .transpose()?;
         if node.is_some() {
             normal.push('@');
         }
@@ -56,15 +75,29 @@ impl JidPattern {
         if parts.resource.is_some() {
             normal.push('/');
         }
-        let resource =
-            parts.resource.map(|resource| part(resource, normal_resource, &mut normal)).transpose()?;
+        let resource = parts
+            .resource
+            .map(|resource| part(resource, normal_resource, &mut normal))
+            .transpose()?;
         let changed = (normal != text).then_some(normal);
-        Ok((Self { node, host: Some(host), resource, is_never: false }, changed))
+        Ok((
+            Self {
+                node,
+                host: Some(host),
+                resource,
+                is_never: false,
+            },
+            changed,
+        ))
     }
 
     pub(crate) fn matches(&self, party: &Party<'_>, budget: &Budget) -> bool {
-        let Some(host) = &self.host else { return party.parts.is_none() && !self.is_never };
-        let Some(parts) = party.parts else { return false };
+        let Some(host) = &self.host else {
+            return party.parts.is_none() && !self.is_never;
+        };
+        let Some(parts) = party.parts else {
+            return false;
+        };
         let node = match (&self.node, parts.node) {
             (None, None) => true,
             (Some(pattern), Some(node)) => pattern.matches(node, budget),
@@ -72,7 +105,9 @@ impl JidPattern {
         };
         node && host.matches(parts.host, budget)
             && self.resource.as_ref().is_none_or(|pattern| {
-                parts.resource.is_some_and(|resource| pattern.matches(resource, budget))
+                parts
+                    .resource
+                    .is_some_and(|resource| pattern.matches(resource, budget))
             })
     }
 
@@ -83,7 +118,9 @@ impl JidPattern {
 
     /// The exact part that is good for an index.
     pub(crate) fn exact(&self) -> Option<ExactPart> {
-        let Some(PartPattern::Exactly(host)) = &self.host else { return None };
+        let Some(PartPattern::Exactly(host)) = &self.host else {
+            return None;
+        };
         match &self.node {
             None => Some(ExactPart::Bare(host.to_string())),
             Some(PartPattern::Exactly(node)) => Some(ExactPart::Bare(format!("{node}@{host}"))),
@@ -107,7 +144,9 @@ fn part(
     normalise: fn(&str) -> Option<String>,
     normal: &mut String,
 ) -> Result<PartPattern, Refusal> {
-    let inside = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let inside = text
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'));
     let Some(inside) = inside else {
         let exact = normalise(text).unwrap_or_else(|| text.to_owned());
         normal.push_str(&exact);
@@ -117,7 +156,9 @@ fn part(
     if inside == "*" {
         return Ok(PartPattern::Any);
     }
-    let lua = inside.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let lua = inside
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'));
     let pattern = match lua {
         Some(lua) => lua.to_owned(),
         None => glob(inside),
@@ -125,7 +166,7 @@ fn part(
     let pattern = Pattern::new(pattern.as_bytes(), Mode::Whole).map_err(|error| {
         Refusal::new(Code::Pattern, format!("invalid pattern in {text}: {error}"))
     })?;
-    Ok(PartPattern::Matching(pattern))
+    Ok(PartPattern::Matching(Box::new(pattern)))
 }
 
 /// `*` is any run, `?` one byte, all other punctuation itself.
@@ -143,20 +184,28 @@ fn glob(text: &str) -> String {
 }
 
 fn normal_node(text: &str) -> Option<String> {
-    NodePart::new(text).ok().map(|part| part.as_str().to_owned())
+    NodePart::new(text)
+        .ok()
+        .map(|part| part.as_str().to_owned())
 }
 
 fn normal_host(text: &str) -> Option<String> {
-    DomainPart::new(text).ok().map(|part| part.as_str().to_owned())
+    DomainPart::new(text)
+        .ok()
+        .map(|part| part.as_str().to_owned())
 }
 
 fn normal_resource(text: &str) -> Option<String> {
-    ResourcePart::new(text).ok().map(|part| part.as_str().to_owned())
+    ResourcePart::new(text)
+        .ok()
+        .map(|part| part.as_str().to_owned())
 }
 
 /// An address in normal form, or the text as it is if it is none.
 pub(crate) fn normalised(text: &str) -> String {
-    let Some(parts) = split(text) else { return text.to_owned() };
+    let Some(parts) = split(text) else {
+        return text.to_owned();
+    };
     let mut normal = String::with_capacity(text.len());
     if let Some(node) = parts.node {
         normal.push_str(&normal_node(node).unwrap_or_else(|| node.to_owned()));
@@ -176,7 +225,10 @@ mod tests {
 
     fn matches(pattern: &str, jid: &str) -> bool {
         let (pattern, _) = JidPattern::parse(Some(pattern)).expect("a pattern");
-        let party = Party { text: Some(jid), parts: split(jid) };
+        let party = Party {
+            text: Some(jid),
+            parts: split(jid),
+        };
         pattern.matches(&party, &Budget::new(10_000))
     }
 

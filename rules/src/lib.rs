@@ -62,5 +62,5 @@ pub use loader::{LoadError, Loader, NoFiles};
 pub use observer::Observer;
 pub use options::{ExtraChain, Options};
 pub use outcome::{Decision, Effect, Fault, FaultKind, LogLevel, Outcome, Verdict};
-pub use shipped::{SHIPPED, shipped};
 pub use program::{RuleCount, Ruleset, RunLimits};
+pub use shipped::{SHIPPED, shipped};

@@ -66,8 +66,16 @@ impl Limiter {
     /// Full buckets for a definition.
     #[must_use]
     pub fn new(definition: RateDefinition) -> Self {
-        let interval = if definition.rate > 0.0 { 1.0 / definition.rate } else { 1e15 };
-        let shards = if definition.entries > SPLIT_ABOVE { SHARDS } else { 1 };
+        let interval = if definition.rate > 0.0 {
+            1.0 / definition.rate
+        } else {
+            1e15
+        };
+        let shards = if definition.entries > SPLIT_ABOVE {
+            SHARDS
+        } else {
+            1
+        };
         Self {
             definition,
             interval,
@@ -103,7 +111,9 @@ impl Limiter {
             1 => 0,
             shards => usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % shards,
         };
-        let Some(shard) = self.shards.get(shard) else { return self.count(false) };
+        let Some(shard) = self.shards.get(shard) else {
+            return self.count(false);
+        };
         let mut table = shard.lock();
         if let Some(full_at) = table.get_mut(key) {
             let is_granted = self.take(full_at, now);
@@ -111,7 +121,9 @@ impl Limiter {
             return self.count(is_granted);
         }
         if table.len() >= self.shard_entries {
-            let is_rested = table.oldest().is_none_or(|&full_at| full_at <= now + ROUNDING);
+            let is_rested = table
+                .oldest()
+                .is_none_or(|&full_at| full_at <= now + ROUNDING);
             if !is_rested && !self.definition.allow_overflow {
                 self.refused_full.fetch_add(1, Ordering::Relaxed);
                 return self.count(false);
@@ -145,7 +157,11 @@ impl Limiter {
     }
 
     fn count(&self, is_granted: bool) -> bool {
-        let counter = if is_granted { &self.granted } else { &self.refused };
+        let counter = if is_granted {
+            &self.granted
+        } else {
+            &self.refused
+        };
         counter.fetch_add(1, Ordering::Relaxed);
         is_granted
     }
@@ -172,7 +188,12 @@ mod tests {
 
     fn limiter(rate: f64, burst: f64, entries: usize, allow_overflow: bool) -> Limiter {
         let capacity = (rate * burst).max(1.0);
-        Limiter::new(RateDefinition { rate, capacity, entries, allow_overflow })
+        Limiter::new(RateDefinition {
+            rate,
+            capacity,
+            entries,
+            allow_overflow,
+        })
     }
 
     fn at(seconds: f64) -> Timestamp {

@@ -39,14 +39,19 @@ pub trait Loader {
     fn list(&self, definition: &ListDefinition) -> Result<SharedContents, LoadError> {
         match &definition.backend {
             Backend::Memory => Ok(SharedContents::default()),
-            Backend::File { path, may_be_missing } => match self.read(path) {
-                Ok(text) => Ok(Arc::new(ArcSwap::from_pointee(ListContents::from_lines(&text)))),
+            Backend::File {
+                path,
+                may_be_missing,
+            } => match self.read(path) {
+                Ok(text) => Ok(Arc::new(ArcSwap::from_pointee(ListContents::from_lines(
+                    &text,
+                )))),
                 Err(LoadError::Missing(_)) if *may_be_missing => Ok(SharedContents::default()),
                 Err(error) => Err(error),
             },
-            Backend::Http { .. } => {
-                Err(LoadError::Unsupported("lists over http are not supported here".into()))
-            }
+            Backend::Http { .. } => Err(LoadError::Unsupported(
+                "lists over http are not supported here".into(),
+            )),
         }
     }
 }

@@ -29,7 +29,9 @@ impl Budget {
     /// A budget of `steps`; one step is about one byte looked at by a pattern.
     #[must_use]
     pub const fn new(steps: u64) -> Self {
-        Self { left: Cell::new(steps) }
+        Self {
+            left: Cell::new(steps),
+        }
     }
 
     /// Takes `steps`; false once the budget is used up, and from then on.
@@ -99,7 +101,11 @@ impl Pattern {
         };
         let program = parser::parse(body, end)?;
         let scanner = Scanner::new(&program);
-        Ok(Self { program, scanner, anchored })
+        Ok(Self {
+            program,
+            scanner,
+            anchored,
+        })
     }
 
     /// True if the pattern matches somewhere. A spent budget is "no match".
@@ -108,12 +114,20 @@ impl Pattern {
         if !self.scanner.may_match(text) {
             return false;
         }
-        Matcher::new(&self.program, text, budget).search(&self.scanner, self.anchored, 0).is_some()
+        Matcher::new(&self.program, text, budget)
+            .search(&self.scanner, self.anchored, 0)
+            .is_some()
     }
 
     /// All matches in the order of the text, each starting where the one before it ended.
     pub fn matches<'p, 't>(&'p self, text: &'t [u8], budget: &'p Budget) -> Matches<'p, 't> {
-        Matches { pattern: self, text, budget, position: 0, last_end: None }
+        Matches {
+            pattern: self,
+            text,
+            budget,
+            position: 0,
+            last_end: None,
+        }
     }
 
     /// Bytes that any match has at least.

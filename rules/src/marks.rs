@@ -10,10 +10,15 @@ const UNREADABLE: &str = "Error parsing mark name, see documentation for usage e
 
 /// `name` or `name (10s)`.
 pub(crate) fn with_age(text: &str) -> Result<(String, Option<f64>), Refusal> {
-    let unreadable =
-        || Refusal::invalid(UNREADABLE).help("write `name` or `name (10s)`; a name is a letter, then letters, digits and _");
+    let unreadable = || {
+        Refusal::invalid(UNREADABLE)
+            .help("write `name` or `name (10s)`; a name is a letter, then letters, digits and _")
+    };
     let text = text.trim();
-    let end = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let end = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        .count();
     let (name, rest) = text.split_at_checked(end).ok_or_else(unreadable)?;
     if !is_name(name) {
         return Err(unreadable());
@@ -37,8 +42,10 @@ pub(crate) fn name(text: &str) -> Result<String, Refusal> {
     if is_name(text) {
         return Ok(text.to_owned());
     }
-    Err(Refusal::invalid(format!("Invalid characters in mark name: {text}"))
-        .help("a name is a letter, then letters, digits and underscores"))
+    Err(
+        Refusal::invalid(format!("Invalid characters in mark name: {text}"))
+            .help("a name is a letter, then letters, digits and underscores"),
+    )
 }
 
 /// True if the origin is a client of the host that the rules belong to: only its account can be marked.
@@ -50,7 +57,11 @@ pub(crate) fn is_own_client(run: &Run<'_>) -> bool {
 pub(crate) fn warn_foreign(run: &mut Run<'_>, line: u32) {
     let script = run.ruleset.script_name(run.place.0).to_owned();
     let message = "only accounts of this host can be marked, and the origin is none".to_owned();
-    run.effect(Effect::Warning { message, script, line });
+    run.effect(Effect::Warning {
+        message,
+        script,
+        line,
+    });
 }
 
 #[cfg(test)]

@@ -2,6 +2,11 @@
 
 /// Told what a run does, in order. All methods do nothing unless they are written.
 pub trait Observer {
+    /// True to be told of every condition of every rule: then no rule is left out by an index.
+    fn wants_all(&self) -> bool {
+        false
+    }
+
     /// A chain of a script is entered.
     fn chain(&mut self, _script: &str, _chain: &str) {}
 

@@ -35,6 +35,11 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limiter_entries: 1000, extra_chains: Vec::new(), limits: RunLimits::default(), unsupported: Vec::new() }
+        Self {
+            limiter_entries: 1000,
+            extra_chains: Vec::new(),
+            limits: RunLimits::default(),
+            unsupported: Vec::new(),
+        }
     }
 }

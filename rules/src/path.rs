@@ -54,12 +54,16 @@ impl Path {
         let mut rest = path;
         loop {
             if let Some(attribute) = rest.strip_prefix('@') {
-                return Ok(Self { steps, target: Target::Attribute(attribute.into()) });
+                return Ok(Self {
+                    steps,
+                    target: Target::Attribute(attribute.into()),
+                });
             }
             let ns = match rest.strip_prefix('{') {
                 Some(inside) => {
-                    let (ns, behind) =
-                        inside.split_once('}').ok_or(PathError::UnfinishedNamespace)?;
+                    let (ns, behind) = inside
+                        .split_once('}')
+                        .ok_or(PathError::UnfinishedNamespace)?;
                     if ns.is_empty() {
                         return Err(PathError::UnfinishedNamespace);
                     }
@@ -78,7 +82,11 @@ impl Path {
             let is_text = behind.starts_with('#');
             rest = behind.strip_prefix(['/', '#']).unwrap_or(behind);
             if rest.is_empty() {
-                let target = if is_text { Target::Text } else { Target::Element };
+                let target = if is_text {
+                    Target::Text
+                } else {
+                    Target::Element
+                };
                 return Ok(Self { steps, target });
             }
         }
@@ -144,7 +152,8 @@ mod tests {
         }
     }
 
-    const STANZA: &str = "<message id='m1'><body>Hi</body><x xmlns='urn:a'><y z='1'>t</y><y/></x></message>";
+    const STANZA: &str =
+        "<message id='m1'><body>Hi</body><x xmlns='urn:a'><y z='1'>t</y><y/></x></message>";
 
     #[test]
     fn segments_inherit_the_namespace() {
@@ -155,7 +164,7 @@ mod tests {
         assert_eq!(value("x", STANZA), None);
         assert_eq!(value("{urn:a}x#", STANZA), None);
         assert_eq!(value("@id", STANZA).as_deref(), Some("m1"));
-        assert_eq!(value("{urn:a}", STANZA).is_some(), true);
+        assert!(value("{urn:a}", STANZA).is_some());
     }
 
     #[test]

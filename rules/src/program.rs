@@ -115,7 +115,10 @@ pub struct RunLimits {
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { depth: 100, steps: 10_000_000 }
+        Self {
+            depth: 100,
+            steps: 10_000_000,
+        }
     }
 }
 
@@ -133,7 +136,10 @@ impl Ruleset {
 
     /// Names of the chains that hold rules.
     pub fn chains(&self) -> impl Iterator<Item = &str> {
-        self.chains.iter().filter(|chain| !chain.parts.is_empty()).map(|chain| &*chain.name)
+        self.chains
+            .iter()
+            .filter(|chain| !chain.parts.is_empty())
+            .map(|chain| &*chain.name)
     }
 
     /// Lists, limiters and zones, for their owners and for reports.
@@ -168,7 +174,9 @@ impl Ruleset {
     /// The facts that the chain, and all it may jump to, may ask for.
     #[must_use]
     pub fn needs(&self, chain: &str) -> Needs {
-        self.chain(chain).map(|chain| chain.needs).unwrap_or_default()
+        self.chain(chain)
+            .map(|chain| chain.needs)
+            .unwrap_or_default()
     }
 
     /// Runs a chain by its name: built-in (`preroute`, `deliver`, `deliver_remote`), extra, or `user/...`.
@@ -205,11 +213,15 @@ impl Ruleset {
     }
 
     fn chain(&self, name: &str) -> Option<&Chain> {
-        self.names.get(name).and_then(|id| self.chains.get(id.0 as usize))
+        self.names
+            .get(name)
+            .and_then(|id| self.chains.get(id.0 as usize))
     }
 
     pub(crate) fn script_name(&self, script: u32) -> &str {
-        self.scripts.get(script as usize).map_or("", |script| &script.name)
+        self.scripts
+            .get(script as usize)
+            .map_or("", |script| &script.name)
     }
 
     pub(crate) fn path(&self, id: PathId) -> Option<&Path> {
@@ -246,7 +258,9 @@ impl Ruleset {
     }
 
     fn each_part(&self, run: &mut Run<'_>, id: ChainId, pass: Value) -> Value {
-        let Some(chain) = self.chains.get(id.0 as usize) else { return Value::Nothing };
+        let Some(chain) = self.chains.get(id.0 as usize) else {
+            return Value::Nothing;
+        };
         if run.depth >= self.limits.depth {
             run.fail(FaultKind::Depth);
             return Value::True;
@@ -273,7 +287,9 @@ impl Ruleset {
     fn part(&self, run: &mut Run<'_>, part: &Part, pass: Value) -> Value {
         let mut cursor = Cursor::new(&part.index, run);
         while let Some(at) = cursor.next(run) {
-            let Some(rule) = part.rules.get(at) else { break };
+            let Some(rule) = part.rules.get(at) else {
+                break;
+            };
             run.place = (part.script, rule.line);
             if !rule.holds(run) {
                 if run.fault.is_some() {

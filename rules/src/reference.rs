@@ -13,9 +13,20 @@ pub fn render() -> String {
     for spec in conditions::ALL {
         section(&mut out, spec.name, spec.syntax, spec.summary);
         for example in spec.examples {
-            let verb = if example.holds { "holds for" } else { "does not hold for" };
+            let verb = if example.holds {
+                "holds for"
+            } else {
+                "does not hold for"
+            };
             if !example.definitions.is_empty() {
-                append(&mut out, format_args!("\n```\n{}\n\n{}\n```\n\n", example.definitions.trim_end(), example.line));
+                append(
+                    &mut out,
+                    format_args!(
+                        "\n```\n{}\n\n{}\n```\n\n",
+                        example.definitions.trim_end(),
+                        example.line
+                    ),
+                );
             } else {
                 append(&mut out, format_args!("\n`{}`\n", example.line));
             }
@@ -24,14 +35,25 @@ pub fn render() -> String {
     }
     out.push_str("\n## Actions\n");
     for spec in actions::ALL {
-        section(&mut out, &spec.name.replace('_', " "), spec.syntax, spec.summary);
-        append(&mut out, format_args!("\n```\n{}\n```\n", spec.example.trim_end()));
+        section(
+            &mut out,
+            &spec.name.replace('_', " "),
+            spec.syntax,
+            spec.summary,
+        );
+        append(
+            &mut out,
+            format_args!("\n```\n{}\n```\n", spec.example.trim_end()),
+        );
     }
     out
 }
 
 fn section(out: &mut String, name: &str, syntax: &str, summary: &str) {
-    append(out, format_args!("\n### {name}\n\n    {syntax}\n\n{summary}\n"));
+    append(
+        out,
+        format_args!("\n### {name}\n\n    {syntax}\n\n{summary}\n"),
+    );
 }
 
 fn append(out: &mut String, text: std::fmt::Arguments<'_>) {

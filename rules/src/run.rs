@@ -66,6 +66,8 @@ pub(crate) struct Run<'a> {
     /// Script and line of the rule that is being looked at.
     pub(crate) place: (u32, u32),
     now: Option<Timestamp>,
+    /// Counts the changes that outcomes of conditions may depend on.
+    pub(crate) epoch: u32,
     known: [u64; MEMO_WORDS],
     held: [u64; MEMO_WORDS],
     polled: SmallVec<[Poll; 4]>,
@@ -101,6 +103,7 @@ impl<'a> Run<'a> {
             frames: 0,
             place: (0, 0),
             now: None,
+            epoch: 0,
             known: [0; MEMO_WORDS],
             held: [0; MEMO_WORDS],
             polled: SmallVec::new(),
@@ -135,7 +138,10 @@ impl<'a> Run<'a> {
 
     /// Changes the content; everything that was learnt from it is forgotten.
     pub(crate) fn edit(&mut self, change: impl FnOnce(&mut Stanza)) {
-        let mut stanza = self.edited.take().unwrap_or_else(|| Box::new(self.stanza.clone()));
+        let mut stanza = self
+            .edited
+            .take()
+            .unwrap_or_else(|| Box::new(self.stanza.clone()));
         change(&mut stanza);
         self.edited = Some(stanza);
         self.slots = [const { Slot::Unknown }; CACHED_PATHS];
@@ -146,6 +152,7 @@ impl<'a> Run<'a> {
     /// Forgets the outcome of shared conditions, because something that they may read has changed.
     pub(crate) fn forget(&mut self) {
         self.known = [0; MEMO_WORDS];
+        self.epoch += 1;
     }
 
     pub(crate) fn kind(&self) -> StanzaKind {
@@ -192,8 +199,10 @@ impl<'a> Run<'a> {
         if let Some(poll) = earlier {
             return poll.is_over;
         }
-        let was_granted =
-            self.polled.iter().any(|poll| poll.limiter == id && poll.key == hash && !poll.is_over);
+        let was_granted = self
+            .polled
+            .iter()
+            .any(|poll| poll.limiter == id && poll.key == hash && !poll.is_over);
         let now = self.now();
         let is_granted = match key {
             Some(key) => limiter.poll_on(key, now),
@@ -201,7 +210,12 @@ impl<'a> Run<'a> {
         };
         // Another chain run counts once more, but its own first count does not push a stanza over the limit.
         let is_over = !is_granted && !was_granted;
-        self.polled.push(Poll { limiter: id, key: hash, frame, is_over });
+        self.polled.push(Poll {
+            limiter: id,
+            key: hash,
+            frame,
+            is_over,
+        });
         is_over
     }
 
@@ -242,7 +256,9 @@ impl<'a> Run<'a> {
     }
 
     fn resolve(&self, id: PathId) -> Slot<'a> {
-        let Some(path) = self.ruleset.path(id) else { return Slot::Absent };
+        let Some(path) = self.ruleset.path(id) else {
+            return Slot::Absent;
+        };
         if let Some(edited) = &self.edited {
             return match path.resolve(edited) {
                 None => Slot::Absent,

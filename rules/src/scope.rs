@@ -31,7 +31,8 @@ impl Numbers {
             return Ok(id);
         }
         let path = Path::parse(text).map_err(|error| {
-            Refusal::new(Code::Path, error.to_string()).help("write {namespace}name/name# or name@attribute")
+            Refusal::new(Code::Path, error.to_string())
+                .help("write {namespace}name/name# or name@attribute")
         })?;
         let id = PathId(u32::try_from(self.path_list.len()).unwrap_or(u32::MAX));
         self.path_list.push(path);
@@ -96,12 +97,17 @@ impl Scope<'_> {
                 .find(|known| known.eq_ignore_ascii_case(name))
                 .map(|known| format!("did you mean `{known}`?"))
                 .unwrap_or_else(|| format!("define it with `%{keyword} {name}: ...`"));
-            return Err(Refusal::new(Code::Undefined, format!("{undefined}: {name}")).help(nearest));
+            return Err(
+                Refusal::new(Code::Undefined, format!("{undefined}: {name}")).help(nearest),
+            );
         };
         let object = found.entry.object.clone();
         if found.others > 1 {
             let script = found.entry.script.clone();
-            self.warn(Code::Duplicate, format!("{name} is defined in several scripts; that of {script} is used"));
+            self.warn(
+                Code::Duplicate,
+                format!("{name} is defined in several scripts; that of {script} is used"),
+            );
         }
         Ok(object)
     }
@@ -111,32 +117,47 @@ impl Scope<'_> {
             return Ok(Arc::new(Zone::local()));
         }
         if !crate::syntax::parser::is_name(name) {
-            return Err(Refusal::new(Code::InvalidName, format!("Invalid zone name: {name}")));
+            return Err(Refusal::new(
+                Code::InvalidName,
+                format!("Invalid zone name: {name}"),
+            ));
         }
         match self.object("ZONE", name, "Unknown zone")? {
             Object::Zone(zone) => Ok(zone),
-            _ => Err(Refusal::new(Code::Undefined, format!("Unknown zone: {name}"))),
+            _ => Err(Refusal::new(
+                Code::Undefined,
+                format!("Unknown zone: {name}"),
+            )),
         }
     }
 
     pub(crate) fn list(&mut self, name: &str) -> Result<Arc<List>, Refusal> {
         match self.object("LIST", name, "Unknown list")? {
             Object::List(list) => Ok(list),
-            _ => Err(Refusal::new(Code::Undefined, format!("Unknown list: {name}"))),
+            _ => Err(Refusal::new(
+                Code::Undefined,
+                format!("Unknown list: {name}"),
+            )),
         }
     }
 
     pub(crate) fn limiter(&mut self, name: &str) -> Result<Arc<Limiter>, Refusal> {
         match self.object("RATE", name, "Unknown rate limit")? {
             Object::Rate(limiter) => Ok(limiter),
-            _ => Err(Refusal::new(Code::Undefined, format!("Unknown rate limit: {name}"))),
+            _ => Err(Refusal::new(
+                Code::Undefined,
+                format!("Unknown rate limit: {name}"),
+            )),
         }
     }
 
     pub(crate) fn search(&mut self, name: &str) -> Result<PathId, Refusal> {
         match self.object("SEARCH", name, "Undefined search path")? {
             Object::Search(search) => Ok(search.0),
-            _ => Err(Refusal::new(Code::Undefined, format!("Undefined search path: {name}"))),
+            _ => Err(Refusal::new(
+                Code::Undefined,
+                format!("Undefined search path: {name}"),
+            )),
         }
     }
 
@@ -144,7 +165,10 @@ impl Scope<'_> {
         match self.object("PATTERN", name, "Undefined pattern")? {
             Object::Pattern(text) => Pattern::new(text.as_bytes(), Mode::Iterate)
                 .map_err(|error| Refusal::new(Code::Pattern, error.to_string())),
-            _ => Err(Refusal::new(Code::Undefined, format!("Undefined pattern: {name}"))),
+            _ => Err(Refusal::new(
+                Code::Undefined,
+                format!("Undefined pattern: {name}"),
+            )),
         }
     }
 }

@@ -57,7 +57,9 @@ impl<V> OrderedTable<V> {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
-        self.find(key).and_then(|at| self.slot(at)).map(|slot| &slot.value)
+        self.find(key)
+            .and_then(|at| self.slot(at))
+            .map(|slot| &slot.value)
     }
 
     pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
@@ -82,7 +84,12 @@ impl<V> OrderedTable<V> {
 
     pub(crate) fn insert(&mut self, key: &[u8], value: V) {
         self.remove(key);
-        let slot = Slot { key: key.into(), value, older: self.newest, newer: NONE };
+        let slot = Slot {
+            key: key.into(),
+            value,
+            older: self.newest,
+            newer: NONE,
+        };
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(cell) = self.slot_mut(at) {
@@ -91,7 +98,9 @@ impl<V> OrderedTable<V> {
                 at
             }
             None => {
-                let Ok(at) = u32::try_from(self.slots.len()) else { return };
+                let Ok(at) = u32::try_from(self.slots.len()) else {
+                    return;
+                };
                 self.slots.push(slot);
                 at
             }
@@ -108,28 +117,35 @@ impl<V> OrderedTable<V> {
         let hash = self.hasher.hash_one(key);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, at, |&at| {
-            slots.get(at as usize).map_or(0, |slot| hasher.hash_one(&*slot.key))
+            slots
+                .get(at as usize)
+                .map_or(0, |slot| hasher.hash_one(&*slot.key))
         });
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
         let hash = self.hasher.hash_one(key);
         let slots = &self.slots;
-        let is_equal =
-            |&at: &u32| slots.get(at as usize).is_some_and(|slot| *slot.key == *key);
-        let Ok(entry) = self.index.find_entry(hash, is_equal) else { return false };
+        let is_equal = |&at: &u32| slots.get(at as usize).is_some_and(|slot| *slot.key == *key);
+        let Ok(entry) = self.index.find_entry(hash, is_equal) else {
+            return false;
+        };
         let (at, _) = entry.remove();
         self.unlink(at);
         true
     }
 
     pub(crate) fn remove_oldest(&mut self) {
-        let Some(key) = self.slot(self.oldest).map(|slot| slot.key.clone()) else { return };
+        let Some(key) = self.slot(self.oldest).map(|slot| slot.key.clone()) else {
+            return;
+        };
         self.remove(&key);
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some((older, newer)) = self.slot(at).map(|slot| (slot.older, slot.newer)) else { return };
+        let Some((older, newer)) = self.slot(at).map(|slot| (slot.older, slot.newer)) else {
+            return;
+        };
         match self.slot_mut(older) {
             Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
@@ -155,12 +171,18 @@ mod tests {
         for key in ["a", "b", "c", "a"] {
             table.insert(key.as_bytes(), key);
         }
-        assert_eq!(table.iter().map(|(_, value)| *value).collect::<Vec<_>>(), ["b", "c", "a"]);
+        assert_eq!(
+            table.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            ["b", "c", "a"]
+        );
         table.remove_oldest();
         assert!(table.remove(b"a"));
         assert!(!table.remove(b"a"));
         table.insert(b"d", "d");
-        assert_eq!(table.iter().map(|(_, value)| *value).collect::<Vec<_>>(), ["c", "d"]);
+        assert_eq!(
+            table.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            ["c", "d"]
+        );
         assert_eq!((table.len(), table.oldest()), (2, Some(&"c")));
         assert_eq!(table.get(b"d"), Some(&"d"));
     }

@@ -44,7 +44,9 @@ pub enum VectorError {
 impl Summary {
     /// Cases that did not pass.
     pub fn failed(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.results.iter().filter_map(|result| Some((result.id.as_str(), result.failure.as_deref()?)))
+        self.results
+            .iter()
+            .filter_map(|result| Some((result.id.as_str(), result.failure.as_deref()?)))
     }
 }
 
@@ -56,7 +58,11 @@ impl fmt::Display for Summary {
             failed += 1;
             writeln!(f, "{id}: {}", reason.replace('\n', " "))?;
         }
-        write!(f, "vectors: {} passed, {failed} failed, 0 skipped", self.results.len() - failed)
+        write!(
+            f,
+            "vectors: {} passed, {failed} failed, 0 skipped",
+            self.results.len() - failed
+        )
     }
 }
 
@@ -79,11 +85,18 @@ pub fn run_directory(directory: &Path) -> Result<Summary, VectorError> {
 pub fn run_text(name: &str, text: &str) -> Result<Vec<CaseResult>, VectorError> {
     let form = |reason: String| VectorError::Form(name.to_owned(), reason);
     let document: Value = serde_json::from_str(text).map_err(|error| form(error.to_string()))?;
-    let cases = document.get("cases").and_then(Value::as_array).ok_or_else(|| form("no cases".into()))?;
+    let cases = document
+        .get("cases")
+        .and_then(Value::as_array)
+        .ok_or_else(|| form("no cases".into()))?;
     Ok(cases
         .iter()
         .map(|case| CaseResult {
-            id: case.get("id").and_then(Value::as_str).unwrap_or("?").to_owned(),
+            id: case
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or("?")
+                .to_owned(),
             failure: case::run(case).err(),
         })
         .collect())

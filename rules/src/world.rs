@@ -97,8 +97,13 @@ impl Default for World {
 }
 
 /// Roles from the lowest on; each permits what the ones before it do.
-const ROLES: [&str; 5] =
-    ["prosody:guest", "prosody:registered", "prosody:member", "prosody:admin", "prosody:operator"];
+const ROLES: [&str; 5] = [
+    "prosody:guest",
+    "prosody:registered",
+    "prosody:member",
+    "prosody:admin",
+    "prosody:operator",
+];
 
 impl World {
     fn session(&self) -> Option<&Session> {
@@ -108,15 +113,17 @@ impl World {
     fn role_permits(&self, role: &str, permission: &str) -> bool {
         let rank = ROLES.iter().position(|known| *known == role);
         let lower = rank.and_then(|rank| ROLES.get(..rank)).unwrap_or_default();
-        lower
-            .iter()
-            .copied()
-            .chain([role])
-            .any(|role| self.permissions.get(role).is_some_and(|granted| granted.contains(permission)))
+        lower.iter().copied().chain([role]).any(|role| {
+            self.permissions
+                .get(role)
+                .is_some_and(|granted| granted.contains(permission))
+        })
     }
 
     fn own_account(&self) -> Option<&str> {
-        let session = self.session().filter(|session| session.kind == OriginKind::Client)?;
+        let session = self
+            .session()
+            .filter(|session| session.kind == OriginKind::Client)?;
         Some(bare(session.full_jid.as_deref()?))
     }
 
@@ -137,21 +144,29 @@ impl World {
                     }
                 }
                 Effect::MarkUser(name) => {
-                    let marks = account.as_ref().map(|account| self.user_marks.entry(account.clone()).or_default());
+                    let marks = account
+                        .as_ref()
+                        .map(|account| self.user_marks.entry(account.clone()).or_default());
                     marks.map(|marks| marks.insert(name.clone(), now));
                 }
                 Effect::UnmarkUser(name) => {
-                    let marks = account.as_ref().and_then(|account| self.user_marks.get_mut(account));
+                    let marks = account
+                        .as_ref()
+                        .and_then(|account| self.user_marks.get_mut(account));
                     marks.map(|marks| marks.remove(name));
                 }
-                Effect::Unsubscribe { user, contact } => self.unsubscribe(user.as_str(), contact.as_str()),
+                Effect::Unsubscribe { user, contact } => {
+                    self.unsubscribe(user.as_str(), contact.as_str())
+                }
                 _ => {}
             }
         }
     }
 
     fn unsubscribe(&mut self, user: &str, contact: &str) {
-        let Some(roster) = self.rosters.get_mut(user) else { return };
+        let Some(roster) = self.rosters.get_mut(user) else {
+            return;
+        };
         roster.pending.remove(contact);
         if let Some((subscription, _)) = roster.items.get_mut(contact) {
             *subscription = match *subscription {
@@ -177,7 +192,9 @@ impl Facts for World {
     }
 
     fn origin(&self) -> Origin<'_> {
-        let Some(session) = self.session() else { return Origin::of_kind(OriginKind::Server) };
+        let Some(session) = self.session() else {
+            return Origin::of_kind(OriginKind::Server);
+        };
         Origin {
             kind: session.kind,
             host: session.host.as_deref(),
@@ -195,11 +212,16 @@ impl Facts for World {
     }
 
     fn is_bound(&self, full: &str) -> bool {
-        self.sessions.values().any(|session| session.full_jid.as_deref() == Some(full))
+        self.sessions
+            .values()
+            .any(|session| session.full_jid.as_deref() == Some(full))
     }
 
     fn is_online(&self, account: &str) -> bool {
-        self.sessions.values().filter_map(|session| session.full_jid.as_deref()).any(|full| bare(full) == account)
+        self.sessions
+            .values()
+            .filter_map(|session| session.full_jid.as_deref())
+            .any(|full| bare(full) == account)
     }
 
     fn roster_item(&self, owner: &str, contact: &str) -> Option<Subscription> {
@@ -208,31 +230,47 @@ impl Facts for World {
     }
 
     fn is_in_roster_group(&self, owner: &str, contact: &str, group: &str) -> bool {
-        let item = self.rosters.get(owner).and_then(|roster| roster.items.get(contact));
+        let item = self
+            .rosters
+            .get(owner)
+            .and_then(|roster| roster.items.get(contact));
         item.is_some_and(|(_, groups)| groups.contains(group))
     }
 
     fn has_pending_request(&self, owner: &str, contact: &str) -> bool {
-        self.rosters.get(owner).is_some_and(|roster| roster.pending.contains(contact))
+        self.rosters
+            .get(owner)
+            .is_some_and(|roster| roster.pending.contains(contact))
     }
 
     fn has_sent_directed_presence(&self, owner: &str, target: &str) -> bool {
         self.sessions.values().any(|session| {
-            session.full_jid.as_deref().is_some_and(|full| bare(full) == owner) && session.directed.contains(target)
+            session
+                .full_jid
+                .as_deref()
+                .is_some_and(|full| bare(full) == owner)
+                && session.directed.contains(target)
         })
     }
 
     fn is_in_group(&self, group: &str, account: &str) -> bool {
-        self.groups.get(group).is_some_and(|members| members.contains(account))
+        self.groups
+            .get(group)
+            .is_some_and(|members| members.contains(account))
     }
 
     fn role(&self, account: &str, host: &str) -> Option<Cow<'_, str>> {
         if let Some(role) = self.roles.get(account) {
-            let is_here = account.split_once('@').is_some_and(|(_, domain)| domain == host);
+            let is_here = account
+                .split_once('@')
+                .is_some_and(|(_, domain)| domain == host);
             return is_here.then_some(Cow::Borrowed(role));
         }
-        let administers =
-            |host: &str| self.admins.get(host).is_some_and(|admins| admins.contains(account));
+        let administers = |host: &str| {
+            self.admins
+                .get(host)
+                .is_some_and(|admins| admins.contains(account))
+        };
         if administers("*") {
             return Some(Cow::Borrowed("prosody:operator"));
         }
@@ -244,20 +282,26 @@ impl Facts for World {
     }
 
     fn origin_may(&self, permission: &str) -> bool {
-        let Some(session) = self.session() else { return false };
-        let (Some(account), Some(host)) = (self.own_account(), session.host.as_deref()) else { return false };
+        let Some(session) = self.session() else {
+            return false;
+        };
+        let (Some(account), Some(host)) = (self.own_account(), session.host.as_deref()) else {
+            return false;
+        };
         self.may(account, host, permission)
     }
 
     fn may(&self, account: &str, host: &str, permission: &str) -> bool {
-        self.role(account, host).is_some_and(|role| self.role_permits(&role, permission))
+        self.role(account, host)
+            .is_some_and(|role| self.role_permits(&role, permission))
     }
 
     fn is_admin(&self, account: &str, host: Option<&str>) -> bool {
-        [Some("*"), host]
-            .into_iter()
-            .flatten()
-            .any(|host| self.admins.get(host).is_some_and(|admins| admins.contains(account)))
+        [Some("*"), host].into_iter().flatten().any(|host| {
+            self.admins
+                .get(host)
+                .is_some_and(|admins| admins.contains(account))
+        })
     }
 
     fn origin_mark(&self, name: &str) -> Option<Timestamp> {

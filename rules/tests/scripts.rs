@@ -7,8 +7,17 @@ use xmpp::stanza::Stanza;
 use xmpp::xml::Limits;
 
 fn load(name: &str, text: &[u8]) -> (rules::Ruleset, Report) {
-    let source = Source { name: name.into(), text: text.to_vec() };
-    let mut compiled = compile("example.com", &[source], &Options::default(), &NoFiles, None);
+    let source = Source {
+        name: name.into(),
+        text: text.to_vec(),
+    };
+    let mut compiled = compile(
+        "example.com",
+        &[source],
+        &Options::default(),
+        &NoFiles,
+        None,
+    );
     (compiled.ruleset, compiled.reports.remove(0))
 }
 
@@ -22,27 +31,48 @@ fn shipped_scripts_load_without_a_word() {
 
 #[test]
 fn strangers_are_held_to_the_rules() {
-    let (ruleset, _) = load("anti-spam.pfw", shipped("anti-spam.pfw").expect("a script").as_bytes());
+    let (ruleset, _) = load(
+        "anti-spam.pfw",
+        shipped("anti-spam.pfw").expect("a script").as_bytes(),
+    );
     let verdict = |xml: &str| {
         let stanza = Stanza::from_xml(xml.as_bytes(), &Limits::default()).expect("a stanza");
         ruleset.run("deliver", &stanza, &World::default()).verdict
     };
     let from = "from='a@strange.example/x' to='user@example.com'";
-    assert_eq!(verdict(&format!("<message {from} type='chat'><body>Hi</body></message>")), Verdict::Pass);
-    assert_eq!(verdict(&format!("<message {from} type='headline'><body>Hi</body></message>")), Verdict::Bounce);
+    assert_eq!(
+        verdict(&format!(
+            "<message {from} type='chat'><body>Hi</body></message>"
+        )),
+        Verdict::Pass
+    );
+    assert_eq!(
+        verdict(&format!(
+            "<message {from} type='headline'><body>Hi</body></message>"
+        )),
+        Verdict::Bounce
+    );
     assert_eq!(verdict(&format!("<presence {from}/>")), Verdict::Drop);
-    assert_eq!(verdict(&format!("<presence {from} type='subscribe'/>")), Verdict::Pass);
+    assert_eq!(
+        verdict(&format!("<presence {from} type='subscribe'/>")),
+        Verdict::Pass
+    );
     let bounced = (0..20).filter(|_| {
-        verdict(&format!("<message {from} type='chat'><body>Hi</body></message>")) == Verdict::Bounce
+        verdict(&format!(
+            "<message {from} type='chat'><body>Hi</body></message>"
+        )) == Verdict::Bounce
     });
     assert!(bounced.count() > 5);
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the scripts stand in files")]
 fn scripts_of_mod_firewall_load_unmodified() {
     let directory = Path::new("/usr/lib/prosody/modules/mod_firewall/scripts");
     for name in ["spam-blocking.pfw", "spam-strip-xhtml.pfw"] {
-        let Ok(text) = std::fs::read(directory.join(name)) else { continue };
+        let Ok(text) = std::fs::read(directory.join(name)) else {
+            continue;
+        };
         let (_, report) = load(name, &text);
         assert!(!report.has_errors(), "{}", report.render(false));
     }

@@ -41,7 +41,12 @@ enum Part {
 
 impl Branch {
     pub(super) fn new(tree: Tree, workers: Workers, published: Arc<Published>) -> Self {
-        Self { tree, workers, published, running: BTreeMap::new() }
+        Self {
+            tree,
+            workers,
+            published,
+            running: BTreeMap::new(),
+        }
     }
 
     /// Starts what is new in the published rules and stops what is gone; the rest goes on undisturbed.
@@ -90,8 +95,13 @@ impl Branch {
                 name: name.to_owned(),
             };
             for count in ruleset.rule_counts() {
-                let path = host_path.child(&count.script).child("chains").child(&count.chain);
-                wanted.entry(path).or_insert_with(|| (Part::Chain, place(&count.script, &count.chain)));
+                let path = host_path
+                    .child(&count.script)
+                    .child("chains")
+                    .child(&count.chain);
+                wanted
+                    .entry(path)
+                    .or_insert_with(|| (Part::Chain, place(&count.script, &count.chain)));
             }
             for entry in ruleset.objects().iter() {
                 let (part, kind) = match entry.object {
@@ -100,21 +110,35 @@ impl Branch {
                     Object::Rate(_) => (Part::Limiter, "limiters"),
                     Object::Search(_) | Object::Pattern(_) => continue,
                 };
-                let path = host_path.child(&entry.script).child(kind).child(&entry.name);
+                let path = host_path
+                    .child(&entry.script)
+                    .child(kind)
+                    .child(&entry.name);
                 wanted.insert(path, (part, place(&entry.script, &entry.name)));
             }
         }
         wanted
     }
 
-    fn spawn<A: Supervise>(&mut self, path: ActorPath, mut make: impl FnMut() -> A + Send + 'static) {
-        match self.tree.spawn(path.clone(), self.workers.handle(0), move |_| make()) {
+    fn spawn<A: Supervise>(
+        &mut self,
+        path: ActorPath,
+        mut make: impl FnMut() -> A + Send + 'static,
+    ) {
+        match self
+            .tree
+            .spawn(path.clone(), self.workers.handle(0), move |_| make())
+        {
             Ok(_) => {
                 self.running.insert(path, ());
             }
             // One that was told to stop a moment ago may still hold the name; the rules work without it.
-            Err(error @ SpawnError::Taken(_)) => tracing::debug!(target: "firewall", %error, "not shown"),
-            Err(error) => tracing::warn!(target: "firewall", %error, "part of the rules is not shown"),
+            Err(error @ SpawnError::Taken(_)) => {
+                tracing::debug!(target: "firewall", %error, "not shown")
+            }
+            Err(error) => {
+                tracing::warn!(target: "firewall", %error, "part of the rules is not shown")
+            }
         }
     }
 }

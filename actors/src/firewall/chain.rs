@@ -61,16 +61,27 @@ impl Observe for Chain {
     type Report = ChainReport;
 
     fn report(&self) -> ChainReport {
-        let counts = self.place.ruleset().map(|ruleset| ruleset.rule_counts()).unwrap_or_default();
+        let counts = self
+            .place
+            .ruleset()
+            .map(|ruleset| ruleset.rule_counts())
+            .unwrap_or_default();
         let mut rules: Vec<RuleReport> = counts
             .into_iter()
             .filter(|count| count.script == self.place.script && count.chain == self.place.name)
-            .map(|count| RuleReport { line: count.line, matched: count.matched })
+            .map(|count| RuleReport {
+                line: count.line,
+                matched: count.matched,
+            })
             .collect();
         let (total, matched) = (rules.len(), rules.iter().map(|rule| rule.matched).sum());
         rules.retain(|rule| rule.matched > 0);
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.matched));
         rules.truncate(SHOWN);
-        ChainReport { rules: total, matched, busiest: rules }
+        ChainReport {
+            rules: total,
+            matched,
+            busiest: rules,
+        }
     }
 }

@@ -60,7 +60,11 @@ impl FileList {
         match outcome {
             Ok(Some((stamp, contents))) => {
                 self.contents.store(Arc::new(contents));
-                *state = FileState { stamp, read_at: Some(Timestamp::now()), problem: None };
+                *state = FileState {
+                    stamp,
+                    read_at: Some(Timestamp::now()),
+                    problem: None,
+                };
                 Ok(())
             }
             Ok(None) => {
@@ -83,7 +87,12 @@ impl FileList {
             }
             other => other.map_err(|error| load_error(&self.path, &error))?,
         };
-        let stamp = (metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        let stamp = (
+            metadata.ino(),
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+        );
         if known.stamp == Some(stamp) {
             return Ok(None);
         }
@@ -105,7 +114,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > MAX_BYTES {
         let shown = path.display();
-        return Err(LoadError::Unreadable(format!("{shown}: larger than {} MiB", MAX_BYTES >> 20)));
+        return Err(LoadError::Unreadable(format!(
+            "{shown}: larger than {} MiB",
+            MAX_BYTES >> 20
+        )));
     }
     fs::read(path).map_err(failed)
 }
@@ -124,7 +136,9 @@ impl Files {
 
     /// Forgets the files that no list uses any more.
     pub(super) fn forget_unused(&self) {
-        self.lists.lock().retain(|_, list| Arc::strong_count(&list.contents) > 1);
+        self.lists
+            .lock()
+            .retain(|_, list| Arc::strong_count(&list.contents) > 1);
     }
 }
 
@@ -136,7 +150,10 @@ impl Loader for Files {
     fn list(&self, definition: &ListDefinition) -> Result<SharedContents, LoadError> {
         let (path, may_be_missing) = match &definition.backend {
             Backend::Memory => return Ok(SharedContents::default()),
-            Backend::File { path, may_be_missing } => (PathBuf::from(path), *may_be_missing),
+            Backend::File {
+                path,
+                may_be_missing,
+            } => (PathBuf::from(path), *may_be_missing),
             Backend::Http { .. } => {
                 return Err(LoadError::Unsupported(
                     "lists over http are not supported by this version: save it to a file and write file:/path".into(),

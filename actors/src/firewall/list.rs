@@ -52,7 +52,11 @@ impl Observe for List {
 
     fn report(&self) -> ListReport {
         let Some(Object::List(list)) = self.place.object("LIST") else {
-            return ListReport { source: "gone".to_owned(), loaded: 0, changed: 0 };
+            return ListReport {
+                source: "gone".to_owned(),
+                loaded: 0,
+                changed: 0,
+            };
         };
         let source = match &list.definition().backend {
             Backend::Memory => "memory".to_owned(),
@@ -60,6 +64,10 @@ impl Observe for List {
             Backend::Http { url, .. } => url.clone(),
         };
         let (loaded, changed) = list.size();
-        ListReport { source, loaded, changed }
+        ListReport {
+            source,
+            loaded,
+            changed,
+        }
     }
 }

@@ -40,7 +40,11 @@ pub struct ListFileReport {
 
 impl ListFile {
     pub(super) fn new(list: Arc<FileList>) -> Self {
-        Self { list, is_looking: false, problem: None }
+        Self {
+            list,
+            is_looking: false,
+            problem: None,
+        }
     }
 
     fn look(&mut self, context: &mut Context<Self>) {

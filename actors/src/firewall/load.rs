@@ -71,7 +71,11 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
         unsupported: UNSUPPORTED.to_vec(),
         ..Options::default()
     };
-    let mut found = Found { rulesets: Rulesets::default(), problems: Vec::new(), warnings: Vec::new() };
+    let mut found = Found {
+        rulesets: Rulesets::default(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
     for (domain, host) in &config.hosts {
         if host.scripts.is_empty() {
             continue;
@@ -79,8 +83,14 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
         let mut sources = Vec::with_capacity(host.scripts.len());
         for script in &host.scripts {
             match text_of(script) {
-                Ok(text) => sources.push(Source { name: script.to_string(), text }),
-                Err(reason) => add(&mut found.problems, ScriptProblem(format!("{script}: {reason}"))),
+                Ok(text) => sources.push(Source {
+                    name: script.to_string(),
+                    text,
+                }),
+                Err(reason) => add(
+                    &mut found.problems,
+                    ScriptProblem(format!("{script}: {reason}")),
+                ),
             }
         }
         let domain = domain.as_str();
@@ -95,7 +105,9 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
                 }
             }
         }
-        found.rulesets.insert(domain.to_owned(), Arc::new(compiled.ruleset));
+        found
+            .rulesets
+            .insert(domain.to_owned(), Arc::new(compiled.ruleset));
     }
     found
 }
@@ -109,8 +121,13 @@ fn add<T: PartialEq>(to: &mut Vec<T>, one: T) {
 fn text_of(script: &ScriptSource) -> Result<Vec<u8>, String> {
     match script {
         ScriptSource::File(path) => files::read(path).map_err(|error| error.to_string()),
-        ScriptSource::Shipped(name) => shipped(name).map(|text| text.as_bytes().to_vec()).ok_or_else(|| {
-            format!("no such script ships with this program; there are {}", rules::SHIPPED.join(", "))
-        }),
+        ScriptSource::Shipped(name) => shipped(name)
+            .map(|text| text.as_bytes().to_vec())
+            .ok_or_else(|| {
+                format!(
+                    "no such script ships with this program; there are {}",
+                    rules::SHIPPED.join(", ")
+                )
+            }),
     }
 }

@@ -48,7 +48,9 @@ impl Place {
     pub(super) fn object(&self, keyword: &str) -> Option<rules::definitions::Object> {
         let ruleset = self.ruleset()?;
         let entry = ruleset.objects().iter().find(|entry| {
-            entry.name == self.name && *entry.script == *self.script && entry.object.keyword() == keyword
+            entry.name == self.name
+                && *entry.script == *self.script
+                && entry.object.keyword() == keyword
         })?;
         Some(entry.object.clone())
     }

@@ -81,7 +81,9 @@ impl Observe for RateLimiter {
     type Report = RateLimiterReport;
 
     fn report(&self) -> RateLimiterReport {
-        let Some(limiter) = self.limiter() else { return RateLimiterReport::default() };
+        let Some(limiter) = self.limiter() else {
+            return RateLimiterReport::default();
+        };
         let (definition, status) = (limiter.definition(), limiter.status());
         RateLimiterReport {
             rate: definition.rate,

@@ -3,8 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use portcullis_config::{Config, Sources};
-use rules::world::World;
 use rules::Verdict;
+use rules::world::World;
 use xmpp::stanza::Stanza;
 use xmpp::xml::Limits;
 
@@ -18,16 +18,26 @@ const HOST: &str = "example.com";
 fn config(directory: &Path, scripts: &[&str]) -> Config {
     let file = directory.join("portcullis.toml");
     let scripts: Vec<String> = scripts.iter().map(|name| format!("{name:?}")).collect();
-    let toml = format!("[host.{HOST:?}]\n[firewall]\nscripts = [{}]\n", scripts.join(", "));
+    let toml = format!(
+        "[host.{HOST:?}]\n[firewall]\nscripts = [{}]\n",
+        scripts.join(", ")
+    );
     fs::write(&file, toml).unwrap();
-    let sources = Sources { file: Some(file), ..Sources::default() };
+    let sources = Sources {
+        file: Some(file),
+        ..Sources::default()
+    };
     portcullis_config::load(&sources).unwrap().config
 }
 
 fn verdict(firewall: &Firewall, from: &str) -> Verdict {
     let xml = format!("<message from='{from}' to='bob@{HOST}'/>");
     let stanza = Stanza::from_xml(xml.as_bytes(), &Limits::default()).unwrap();
-    firewall.ruleset(HOST).unwrap().run("deliver", &stanza, &World::default()).verdict
+    firewall
+        .ruleset(HOST)
+        .unwrap()
+        .run("deliver", &stanza, &World::default())
+        .verdict
 }
 
 struct Fixture {
@@ -46,8 +56,11 @@ impl Fixture {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.directory.path().join(name), text.replace("@DIR@", &self.directory.path().display().to_string()))
-            .unwrap();
+        fs::write(
+            self.directory.path().join(name),
+            text.replace("@DIR@", &self.directory.path().display().to_string()),
+        )
+        .unwrap();
     }
 
     fn config(&self, scripts: &[&str]) -> Config {
@@ -60,12 +73,20 @@ impl Fixture {
 
     fn path(&self, script: &str, kind: &str, name: &str) -> ActorPath {
         let script = self.directory.path().join(script);
-        ActorPath::root("firewall").child(HOST).child(script.display()).child(kind).child(name)
+        ActorPath::root("firewall")
+            .child(HOST)
+            .child(script.display())
+            .child(kind)
+            .child(name)
     }
 
     async fn running(&self, path: &ActorPath) -> bool {
         for _ in 0..200 {
-            if self.tree.status(path).is_some_and(|status| status.state == State::Running) {
+            if self
+                .tree
+                .status(path)
+                .is_some_and(|status| status.state == State::Running)
+            {
                 return true;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -82,10 +103,20 @@ async fn broken_reload_changes_nothing() {
     assert_eq!(verdict(&firewall, "spam.example"), Verdict::Drop);
     fixture.write("a.pfw", "PASS.\n");
     fixture.write("b.pfw", "FORM: x\nDROP.\n\nKIND: message\nEXPLODE.\n");
-    let problems = firewall.reload(&fixture.config(&["a.pfw", "b.pfw"])).unwrap_err();
+    let problems = firewall
+        .reload(&fixture.config(&["a.pfw", "b.pfw"]))
+        .unwrap_err();
     assert_eq!(problems.len(), 2, "{problems:?}");
-    assert!(problems[0].to_string().contains("did you mean `FROM`?"), "{}", problems[0]);
-    assert!(problems[1].to_string().contains("b.pfw:5:1"), "{}", problems[1]);
+    assert!(
+        problems[0].to_string().contains("did you mean `FROM`?"),
+        "{}",
+        problems[0]
+    );
+    assert!(
+        problems[1].to_string().contains("b.pfw:5:1"),
+        "{}",
+        problems[1]
+    );
     assert_eq!(verdict(&firewall, "spam.example"), Verdict::Drop);
     assert!(firewall.sees_deliver(HOST));
 }
@@ -94,7 +125,9 @@ async fn broken_reload_changes_nothing() {
 async fn reload_keeps_the_state_of_what_did_not_change() {
     let fixture = Fixture::new();
     let definitions = "%RATE r: 0.001\n%LIST l: memory\n\n";
-    let first = format!("{definitions}CHECK LIST: l contains $<@from>\nBOUNCE.\n\nADD TO=l $<@from>\n\nLIMIT: r\nDROP.\n");
+    let first = format!(
+        "{definitions}CHECK LIST: l contains $<@from>\nBOUNCE.\n\nADD TO=l $<@from>\n\nLIMIT: r\nDROP.\n"
+    );
     fixture.write("a.pfw", &first);
     let firewall = fixture.start(&["a.pfw"]);
     assert_eq!(verdict(&firewall, "one.example"), Verdict::Pass);
@@ -109,7 +142,10 @@ async fn reload_keeps_the_state_of_what_did_not_change() {
 async fn changed_list_file_is_read_again() {
     let fixture = Fixture::new();
     fixture.write("list.txt", "one.example\n");
-    fixture.write("a.pfw", "%LIST l: file:@DIR@/list.txt\n\nCHECK LIST: l contains $<@from|host>\nDROP.\n");
+    fixture.write(
+        "a.pfw",
+        "%LIST l: file:@DIR@/list.txt\n\nCHECK LIST: l contains $<@from|host>\nDROP.\n",
+    );
     let firewall = fixture.start(&["a.pfw"]);
     assert_eq!(verdict(&firewall, "two.example"), Verdict::Pass);
     fixture.write("list.txt", "one.example\ntwo.example\n");
@@ -126,7 +162,10 @@ async fn changed_list_file_is_read_again() {
 async fn vanished_list_file_leaves_the_last_good_entries() {
     let fixture = Fixture::new();
     fixture.write("list.txt", "one.example\n");
-    fixture.write("a.pfw", "%LIST l: file:@DIR@/list.txt\n\nCHECK LIST: l contains $<@from|host>\nDROP.\n");
+    fixture.write(
+        "a.pfw",
+        "%LIST l: file:@DIR@/list.txt\n\nCHECK LIST: l contains $<@from|host>\nDROP.\n",
+    );
     let firewall = fixture.start(&["a.pfw"]);
     fs::remove_file(fixture.directory.path().join("list.txt")).unwrap();
     assert!(firewall.reload(&fixture.config(&["a.pfw"])).is_err());
@@ -136,7 +175,10 @@ async fn vanished_list_file_leaves_the_last_good_entries() {
 #[actix_rt::test]
 async fn panic_of_a_part_costs_nothing_that_rules_use() {
     let fixture = Fixture::new();
-    fixture.write("a.pfw", "%RATE r: 0.001\n%LIST l: memory\n\nLIMIT: r\nDROP.\n\nADD TO=l x\n");
+    fixture.write(
+        "a.pfw",
+        "%RATE r: 0.001\n%LIST l: memory\n\nLIMIT: r\nDROP.\n\nADD TO=l x\n",
+    );
     let firewall = fixture.start(&["a.pfw"]);
     assert_eq!(verdict(&firewall, "one.example"), Verdict::Pass);
     for (kind, name) in [("limiters", "r"), ("lists", "l"), ("chains", "deliver")] {
@@ -170,11 +212,19 @@ async fn parts_follow_the_scripts() {
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
-    let script = "KIND: message\nMARK USER=x\n\n%LIST l: http://x.example/l\n\n::deliver_remote\nDROP.\n";
+    let script =
+        "KIND: message\nMARK USER=x\n\n%LIST l: http://x.example/l\n\n::deliver_remote\nDROP.\n";
     fs::write(directory.path().join("a.pfw"), script).unwrap();
     let (problems, _) = check(&config(directory.path(), &["a.pfw"]));
     let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    for name in ["action MARK USER", "lists over http", "chain deliver_remote"] {
-        assert!(shown.iter().any(|one| one.contains(name)), "{name}: {shown:?}");
+    for name in [
+        "action MARK USER",
+        "lists over http",
+        "chain deliver_remote",
+    ] {
+        assert!(
+            shown.iter().any(|one| one.contains(name)),
+            "{name}: {shown:?}"
+        );
     }
 }

@@ -50,7 +50,10 @@ impl Observe for Zone {
 
     fn report(&self) -> ZoneReport {
         let Some(Object::Zone(zone)) = self.place.object("ZONE") else {
-            return ZoneReport { members: 0, some: Vec::new() };
+            return ZoneReport {
+                members: 0,
+                some: Vec::new(),
+            };
         };
         ZoneReport {
             members: zone.members().count(),

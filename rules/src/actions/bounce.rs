@@ -44,7 +44,10 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refu
                 .help("the types are auth, cancel, continue, modify and wait")
         })?;
     }
-    let text = value.strip_suffix(')').and_then(|value| value.split_once(" (")).map(|(_, text)| text);
+    let text = value
+        .strip_suffix(')')
+        .and_then(|value| value.split_once(" ("))
+        .map(|(_, text)| text);
     error.text = text.filter(|text| !text.is_empty()).map(str::to_owned);
     Ok(Box::new(Bounce { error }))
 }

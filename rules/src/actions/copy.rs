@@ -22,7 +22,9 @@ struct Copy {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Copy { to: Target::parse(scope, required(value)) }))
+    Ok(Box::new(Copy {
+        to: Target::parse(scope, required(value)),
+    }))
 }
 
 impl Action for Copy {

@@ -28,7 +28,9 @@ struct Forward {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Forward { to: Target::parse(scope, required(value)) }))
+    Ok(Box::new(Forward {
+        to: Target::parse(scope, required(value)),
+    }))
 }
 
 /// A message from the current host that holds the stanza.

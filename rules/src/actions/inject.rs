@@ -40,7 +40,9 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
     if stanza.children().count() != 1 || stanza.nodes().count() != 1 {
         return Err(Refusal::invalid("INJECT takes exactly one element"));
     }
-    Ok(Box::new(Inject { content: stanza.content().clone() }))
+    Ok(Box::new(Inject {
+        content: stanza.content().clone(),
+    }))
 }
 
 /// Cuts attributes such as `a = '1'` out of the tags and escapes `<` in the others; answers with the names of those
@@ -62,13 +64,20 @@ fn tolerated(xml: &str) -> (String, Vec<String>) {
         let mut length = c.len_utf8();
         let is_quote = is_in_tag && matches!(c, '"' | '\'');
         if is_quote {
-            length = rest.get(1..).and_then(|inside| inside.find(c)).map_or(rest.len(), |at| at + 2);
+            length = rest
+                .get(1..)
+                .and_then(|inside| inside.find(c))
+                .map_or(rest.len(), |at| at + 2);
         } else {
             is_in_tag = (is_in_tag || c == '<') && c != '>';
         }
         let (copied, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
         // Scripts write expressions such as `$<@from>` into attributes, where they stay literal.
-        out.push_str(&if is_quote { copied.replace('<', "&lt;") } else { copied.to_owned() });
+        out.push_str(&if is_quote {
+            copied.replace('<', "&lt;")
+        } else {
+            copied.to_owned()
+        });
         rest = behind;
     }
     (out, dropped)

@@ -25,9 +25,13 @@ struct Log {
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
     let value = required(value);
-    let bracketed = value.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let bracketed = value
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
     let (level, text) = match bracketed {
-        Some((word, rest)) if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+        Some((word, rest))
+            if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
+        {
             let level = LogLevel::named(word).ok_or_else(|| {
                 Refusal::invalid(format!("unknown log level: {word}"))
                     .help("the levels are debug, info, warn and error")
@@ -36,14 +40,22 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
         }
         _ => (LogLevel::Info, value),
     };
-    Ok(Box::new(Log { level, text: scope.template(text)? }))
+    Ok(Box::new(Log {
+        level,
+        text: scope.template(text)?,
+    }))
 }
 
 impl Action for Log {
     fn perform(&self, run: &mut Run<'_>, line: u32) -> Flow {
         let message = self.text.to_text(run);
         let script = run.ruleset.script_name(run.place.0).to_owned();
-        run.effect(Effect::Log { level: self.level, message, script, line });
+        run.effect(Effect::Log {
+            level: self.level,
+            message,
+            script,
+            line,
+        });
         Flow::Continue
     }
 }

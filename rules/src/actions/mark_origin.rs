@@ -22,7 +22,9 @@ struct MarkOrigin {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(MarkOrigin { name: crate::marks::name(required(value))? }))
+    Ok(Box::new(MarkOrigin {
+        name: crate::marks::name(required(value))?,
+    }))
 }
 
 impl Action for MarkOrigin {

@@ -22,7 +22,9 @@ struct MarkUser {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(MarkUser { name: crate::marks::name(required(value))? }))
+    Ok(Box::new(MarkUser {
+        name: crate::marks::name(required(value))?,
+    }))
 }
 
 impl Action for MarkUser {

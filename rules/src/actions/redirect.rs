@@ -22,7 +22,9 @@ struct Redirect {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Redirect { to: Target::parse(scope, required(value)) }))
+    Ok(Box::new(Redirect {
+        to: Target::parse(scope, required(value)),
+    }))
 }
 
 impl Action for Redirect {

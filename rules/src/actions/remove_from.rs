@@ -29,10 +29,16 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
     let value = required(value).trim_start();
     let (name, text) = match value.split_once(' ') {
         Some((name, text)) if !text.is_empty() => (name, text),
-        _ => return Err(Refusal::invalid("Expected a list and a value").help("write `REMOVE FROM=list value`")),
+        _ => {
+            return Err(Refusal::invalid("Expected a list and a value")
+                .help("write `REMOVE FROM=list value`"));
+        }
     };
     let list = scope.list(name)?;
-    Ok(Box::new(RemoveFrom { list, text: scope.template(text)? }))
+    Ok(Box::new(RemoveFrom {
+        list,
+        text: scope.template(text)?,
+    }))
 }
 
 impl Action for RemoveFrom {

@@ -26,7 +26,9 @@ struct Reply {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(Reply { text: required(value).to_owned() }))
+    Ok(Box::new(Reply {
+        text: required(value).to_owned(),
+    }))
 }
 
 impl Action for Reply {

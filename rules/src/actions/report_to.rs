@@ -58,7 +58,10 @@ impl Action for ReportTo {
             }
             xml.close();
         });
-        let id = format!("{:016x}", run.ruleset.hash(&run.now().nanoseconds().to_ne_bytes()));
+        let id = format!(
+            "{:016x}",
+            run.ruleset.hash(&run.now().nanoseconds().to_ne_bytes())
+        );
         report.set_id(Some(&id));
         run.effect(Effect::Route(report));
         Flow::Continue

@@ -33,7 +33,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
         _ => (value, None),
     };
     if ns == Some(CLIENT) {
-        scope.warn(Code::Suspicious, "children in the stanza's own namespace are only stripped without a namespace");
+        scope.warn(
+            Code::Suspicious,
+            "children in the stanza's own namespace are only stripped without a namespace",
+        );
     }
     Ok(Box::new(Strip {
         name: (name != "*").then(|| name.to_owned()),

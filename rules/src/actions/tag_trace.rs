@@ -22,8 +22,13 @@ struct TagTrace {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    scope.warn(Code::Unsupported, "traces are not kept yet: the tag is only seen by `explain`");
-    Ok(Box::new(TagTrace { tag: required(value).to_owned() }))
+    scope.warn(
+        Code::Unsupported,
+        "traces are not kept yet: the tag is only seen by `explain`",
+    );
+    Ok(Box::new(TagTrace {
+        tag: required(value).to_owned(),
+    }))
 }
 
 impl Action for TagTrace {

@@ -22,7 +22,9 @@ struct UnmarkOrigin {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(UnmarkOrigin { name: crate::marks::name(required(value))? }))
+    Ok(Box::new(UnmarkOrigin {
+        name: crate::marks::name(required(value))?,
+    }))
 }
 
 impl Action for UnmarkOrigin {

@@ -22,7 +22,9 @@ struct UnmarkUser {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    Ok(Box::new(UnmarkUser { name: crate::marks::name(required(value))? }))
+    Ok(Box::new(UnmarkUser {
+        name: crate::marks::name(required(value))?,
+    }))
 }
 
 impl Action for UnmarkUser {

@@ -28,12 +28,19 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Action>, Refusal>
 
 impl Action for UnsubscribeSender {
     fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
-        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else { return Flow::Continue };
-        let is_local = run.to.host().is_some_and(|host| run.facts.is_local_host(host));
+        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else {
+            return Flow::Continue;
+        };
+        let is_local = run
+            .to
+            .host()
+            .is_some_and(|host| run.facts.is_local_host(host));
         if run.to.node().is_none() || !is_local {
             return Flow::Continue;
         }
-        let (Ok(user), Ok(contact)) = (BareJid::new(to), BareJid::new(from)) else { return Flow::Continue };
+        let (Ok(user), Ok(contact)) = (BareJid::new(to), BareJid::new(from)) else {
+            return Flow::Continue;
+        };
         let mut presence = Stanza::new(StanzaKind::Presence);
         presence.set_type(Some("unsubscribed"));
         presence.set_from(Some(user.clone().into()));

@@ -40,8 +40,10 @@ pub(super) fn assemble(
         numbers: Numbers::default(),
         objects: Objects::default(),
     };
-    let mut diagnostics: Vec<Vec<Diagnostic>> =
-        candidates.iter().map(|candidate| candidate.parsed.problems.clone()).collect();
+    let mut diagnostics: Vec<Vec<Diagnostic>> = candidates
+        .iter()
+        .map(|candidate| candidate.parsed.problems.clone())
+        .collect();
     for ((number, candidate), out) in (0..).zip(candidates).zip(&mut diagnostics) {
         tools.define(number, candidate, out);
     }
@@ -60,7 +62,10 @@ pub(super) fn assemble(
     let chains = chains(&tools.numbers, drafts, options);
     let ruleset = Ruleset {
         host: host.into(),
-        scripts: candidates.iter().map(|candidate| candidate.loaded.clone()).collect(),
+        scripts: candidates
+            .iter()
+            .map(|candidate| candidate.loaded.clone())
+            .collect(),
         chains,
         names: tools.numbers.chains.clone(),
         events: events(&mut tools.numbers, options),
@@ -69,13 +74,22 @@ pub(super) fn assemble(
         limits: options.limits,
         hasher: RandomState::new(),
     };
-    Round { ruleset, diagnostics }
+    Round {
+        ruleset,
+        diagnostics,
+    }
 }
 
 fn events(numbers: &mut Numbers, options: &Options) -> AHashMap<Box<str>, Vec<ChainId>> {
     let mut events: AHashMap<Box<str>, Vec<ChainId>> = AHashMap::new();
-    for extra in options.extra_chains.iter().filter(|extra| extra.is_event_chain) {
-        let Some(&id) = numbers.chains.get(extra.name.as_str()) else { continue };
+    for extra in options
+        .extra_chains
+        .iter()
+        .filter(|extra| extra.is_event_chain)
+    {
+        let Some(&id) = numbers.chains.get(extra.name.as_str()) else {
+            continue;
+        };
         for event in &extra.events {
             events.entry(event.as_str().into()).or_default().push(id);
         }
@@ -83,39 +97,57 @@ fn events(numbers: &mut Numbers, options: &Options) -> AHashMap<Box<str>, Vec<Ch
     events
 }
 
+/// A condition that at least one rule asks.
+struct SharedCondition {
+    condition: Arc<dyn Condition>,
+    uses: usize,
+    slot: Option<u32>,
+}
+
 /// Where the outcome of a condition is remembered; the most used ones that are worth it.
 struct Shared {
-    conditions: AHashMap<(u32, String), (Arc<dyn Condition>, usize, Option<u32>)>,
+    conditions: AHashMap<(u32, String), SharedCondition>,
 }
 
 impl Shared {
     fn new(drafts: &mut [(u32, Vec<RuleDraft>)]) -> Self {
-        let mut conditions: AHashMap<(u32, String), (Arc<dyn Condition>, usize, Option<u32>)> = AHashMap::new();
-        let all = drafts.iter_mut().flat_map(|(_, rules)| rules).flat_map(|rule| &mut rule.checks);
+        let mut conditions: AHashMap<(u32, String), SharedCondition> = AHashMap::new();
+        let all = drafts
+            .iter_mut()
+            .flat_map(|(_, rules)| rules)
+            .flat_map(|rule| &mut rule.checks);
         for check in all {
             // The drafts keep a placeholder; the condition itself lives here, once.
             let made = std::mem::replace(&mut check.condition, Box::new(Placeholder));
-            conditions.entry(check.key.clone()).or_insert_with(|| (Arc::from(made), 0, None)).1 += 1;
+            let shared = conditions
+                .entry(check.key.clone())
+                .or_insert_with(|| SharedCondition {
+                    condition: Arc::from(made),
+                    uses: 0,
+                    slot: None,
+                });
+            shared.uses += 1;
         }
         let mut shared: Vec<_> = conditions
             .values_mut()
-            .filter(|(condition, uses, _)| {
-                *uses > 1 && condition.is_worth_sharing() && !condition.has_side_effect()
+            .filter(|shared| {
+                let condition = &shared.condition;
+                shared.uses > 1 && condition.is_worth_sharing() && !condition.has_side_effect()
             })
             .collect();
-        shared.sort_by_key(|(_, uses, _)| std::cmp::Reverse(*uses));
-        for (slot, (_, _, place)) in (0..).zip(shared.into_iter().take(MEMO_SLOTS)) {
-            *place = Some(slot);
+        shared.sort_by_key(|shared| std::cmp::Reverse(shared.uses));
+        for (slot, shared) in (0..).zip(shared.into_iter().take(MEMO_SLOTS)) {
+            shared.slot = Some(slot);
         }
         Self { conditions }
     }
 
     fn check(&self, draft: super::script::CheckDraft) -> Option<Check> {
-        let (condition, _, slot) = self.conditions.get(&draft.key)?;
+        let shared = self.conditions.get(&draft.key)?;
         Some(Check {
-            condition: condition.clone(),
+            condition: shared.condition.clone(),
             is_negated: draft.is_negated,
-            slot: *slot,
+            slot: shared.slot,
             text: draft.text.into(),
         })
     }
@@ -131,12 +163,20 @@ impl Condition for Placeholder {
     }
 }
 
-fn chains(numbers: &Numbers, mut drafts: Vec<(u32, Vec<RuleDraft>)>, options: &Options) -> Vec<Chain> {
+fn chains(
+    numbers: &Numbers,
+    mut drafts: Vec<(u32, Vec<RuleDraft>)>,
+    options: &Options,
+) -> Vec<Chain> {
     let shared = Shared::new(&mut drafts);
     let mut chains: Vec<Chain> = numbers
         .chain_list
         .iter()
-        .map(|name| Chain { name: name.clone(), parts: Vec::new(), needs: Needs::NONE })
+        .map(|name| Chain {
+            name: name.clone(),
+            parts: Vec::new(),
+            needs: Needs::NONE,
+        })
         .collect();
     let mut jumps: Vec<Vec<ChainId>> = vec![Vec::new(); chains.len()];
     for (script, rules) in drafts {
@@ -158,7 +198,11 @@ fn chains(numbers: &Numbers, mut drafts: Vec<(u32, Vec<RuleDraft>)>, options: &O
             let rules = parts.remove(&id).unwrap_or_default();
             let index = ChainIndex::new(rules.iter().map(|rule| &*rule.checks));
             if let Some(chain) = chains.get_mut(id.0 as usize) {
-                chain.parts.push(Part { script, rules, index });
+                chain.parts.push(Part {
+                    script,
+                    rules,
+                    index,
+                });
             }
         }
     }
@@ -179,11 +223,19 @@ fn event_chains<'e>(
 }
 
 fn rule(draft: RuleDraft, shared: &Shared) -> Rule {
-    let steps = draft.steps.into_iter().map(|(action, line, text)| Step { action, line, text: text.into() });
+    let steps = draft.steps.into_iter().map(|(action, line, text)| Step {
+        action,
+        line,
+        text: text.into(),
+    });
     Rule {
         line: draft.line,
         steps: steps.collect(),
-        checks: draft.checks.into_iter().filter_map(|check| shared.check(check)).collect(),
+        checks: draft
+            .checks
+            .into_iter()
+            .filter_map(|check| shared.check(check))
+            .collect(),
         matched: AtomicU64::new(0),
     }
 }

@@ -63,7 +63,9 @@ impl Tools<'_> {
     /// Makes the objects that a script defines.
     pub(super) fn define(&mut self, number: u32, candidate: &Candidate, out: &mut Vec<Diagnostic>) {
         for item in &candidate.parsed.items {
-            let Item::Definition(definition) = item else { continue };
+            let Item::Definition(definition) = item else {
+                continue;
+            };
             let mut warnings = Vec::new();
             let made = self.object(candidate, definition, &mut warnings);
             warn(warnings, definition.value.span, out);
@@ -79,12 +81,23 @@ impl Tools<'_> {
                         is_used: AtomicBool::new(false),
                     };
                     if self.objects.add(entry) {
-                        let message = format!("{} is defined twice; the last definition counts", definition.name.text);
-                        out.push(Diagnostic::warning(Code::Duplicate, definition.name.span, message));
+                        let message = format!(
+                            "{} is defined twice; the last definition counts",
+                            definition.name.text
+                        );
+                        out.push(Diagnostic::warning(
+                            Code::Duplicate,
+                            definition.name.span,
+                            message,
+                        ));
                     }
                 }
                 Err(refusal) => {
-                    let span = if definition.value.text.is_empty() { definition.span } else { definition.value.span };
+                    let span = if definition.value.text.is_empty() {
+                        definition.span
+                    } else {
+                        definition.value.span
+                    };
                     out.push(diagnostic(refusal, span));
                 }
             }
@@ -98,8 +111,13 @@ impl Tools<'_> {
         warnings: &mut Vec<Refusal>,
     ) -> Result<(Object, String), Refusal> {
         let value = if definition.is_file {
-            let bytes = self.loader.read(&definition.value.text).map_err(unreadable)?;
-            let text = String::from_utf8_lossy(&bytes).replace("\r\n", " ").replace('\n', " ");
+            let bytes = self
+                .loader
+                .read(&definition.value.text)
+                .map_err(unreadable)?;
+            let text = String::from_utf8_lossy(&bytes)
+                .replace("\r\n", " ")
+                .replace('\n', " ");
             unescape(text.trim_end())
         } else {
             unescape(&definition.value.text)
@@ -108,7 +126,11 @@ impl Tools<'_> {
         let name = definition.name.text.as_str();
         let same = self
             .previous
-            .and_then(|previous| previous.objects.same(&candidate.loaded.name, keyword, name, &value))
+            .and_then(|previous| {
+                previous
+                    .objects
+                    .same(&candidate.loaded.name, keyword, name, &value)
+            })
             .filter(|object| matches!(object, Object::List(_) | Object::Rate(_)));
         let object = match (keyword, same) {
             // The file may have changed since: what rules did to the list stays, the contents are the loader's.
@@ -120,7 +142,10 @@ impl Tools<'_> {
             ("ZONE", _) => Object::Zone(Arc::new(Zone::new(&value))),
             ("LIST", _) => {
                 let definition = list::definition::parse(&value)?;
-                if value.contains("missing:") && !value.contains("missing: ignore") && !value.contains("missing:ignore") {
+                if value.contains("missing:")
+                    && !value.contains("missing: ignore")
+                    && !value.contains("missing:ignore")
+                {
                     let message = "a missing file counts as an empty list here: write `missing: ignore` to say so, or leave it out";
                     warnings.push(Refusal::new(Code::Suspicious, message));
                 }
@@ -168,7 +193,11 @@ impl Tools<'_> {
                 Item::Rule(rule) => rules.push(self.rule(number, chain, rule, out)),
                 Item::Metadata(metadata) => {
                     let message = format!("`@@ {}` has no effect yet", metadata.key.text);
-                    out.push(Diagnostic::warning(Code::Unsupported, metadata.key.span, message));
+                    out.push(Diagnostic::warning(
+                        Code::Unsupported,
+                        metadata.key.span,
+                        message,
+                    ));
                 }
                 Item::Definition(_) => {}
             }
@@ -177,9 +206,16 @@ impl Tools<'_> {
     }
 
     fn chain(&mut self, name: &str) -> Result<ChainId, Refusal> {
-        let extra = self.options.extra_chains.iter().find(|extra| extra.name == name);
+        let extra = self
+            .options
+            .extra_chains
+            .iter()
+            .find(|extra| extra.name == name);
         if extra.is_some_and(|extra| !extra.is_event_chain) {
-            return Err(Refusal::new(Code::UnknownChain, "Only event chains supported at the moment"));
+            return Err(Refusal::new(
+                Code::UnknownChain,
+                "Only event chains supported at the moment",
+            ));
         }
         if extra.is_none() && !BUILT_IN.contains(&name) && !name.starts_with("user/") {
             return Err(Refusal::new(Code::UnknownChain, format!("Unknown chain: {name}"))
@@ -240,7 +276,9 @@ impl Tools<'_> {
             let problem = Diagnostic::error(Code::UnknownCondition, condition.name.span, message);
             let known = conditions::ALL.iter().map(|spec| spec.name);
             out.push(match actions::named(&name.replace(' ', "_")) {
-                Some(action) => problem.with_help(format!("this is an action: write `{}`", action.syntax)),
+                Some(action) => {
+                    problem.with_help(format!("this is an action: write `{}`", action.syntax))
+                }
                 None if condition.line.text.starts_with(['%', ':']) => {
                     problem.with_help("the rule above has conditions but no action yet")
                 }
@@ -249,7 +287,10 @@ impl Tools<'_> {
             return None;
         };
         if !self.options.supports(spec.name) {
-            out.push(diagnostic(unsupported("condition", spec.name), condition.name.span));
+            out.push(diagnostic(
+                unsupported("condition", spec.name),
+                condition.name.span,
+            ));
             return None;
         }
         let value = match parameter(spec.parameter, condition.value.as_ref(), spec.syntax) {
@@ -259,10 +300,17 @@ impl Tools<'_> {
                 return None;
             }
         };
-        let span = condition.value.as_ref().map_or(condition.line.span, |value| value.span);
+        let span = condition
+            .value
+            .as_ref()
+            .map_or(condition.line.span, |value| value.span);
         let mut scope = self.scope(number);
         let parsed = (spec.parse)(&mut scope, value);
-        let script = if scope.is_script_bound { number } else { u32::MAX };
+        let script = if scope.is_script_bound {
+            number
+        } else {
+            u32::MAX
+        };
         warn(scope.warnings, span, out);
         match parsed {
             Ok(made) => Some(CheckDraft {
@@ -307,10 +355,21 @@ impl Tools<'_> {
             Ok(value) => value,
             Err(refusal) => return out.push(diagnostic(refusal, action.line.span)),
         };
-        let span = action.value.as_ref().map_or(action.line.span, |value| value.span);
-        if draft.steps.last().is_some_and(|(last, ..)| last.ends_rule()) {
+        let span = action
+            .value
+            .as_ref()
+            .map_or(action.line.span, |value| value.span);
+        if draft
+            .steps
+            .last()
+            .is_some_and(|(last, ..)| last.ends_rule())
+        {
             let message = "this action is never reached: the one above it ends the rule".to_owned();
-            out.push(Diagnostic::warning(Code::Suspicious, action.line.span, message));
+            out.push(Diagnostic::warning(
+                Code::Suspicious,
+                action.line.span,
+                message,
+            ));
         }
         let mut scope = self.scope(number);
         let parsed = (spec.parse)(&mut scope, value);
@@ -350,7 +409,10 @@ fn parameter<'v>(
 }
 
 fn unsupported(what: &str, name: &str) -> Refusal {
-    Refusal::new(Code::Unsupported, format!("the {what} {name} is not supported by this version"))
+    Refusal::new(
+        Code::Unsupported,
+        format!("the {what} {name} is not supported by this version"),
+    )
 }
 
 fn unreadable(error: LoadError) -> Refusal {

@@ -41,14 +41,22 @@ struct CheckList {
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let value = required(value);
-    let parsed = value.match_indices(" contains ").find_map(|(at, separator)| {
-        let name = value.get(..at)?.rsplit(|c: char| c.is_ascii_whitespace()).next()?;
-        let text = value.get(at + separator.len()..)?;
-        (!name.is_empty() && !text.is_empty()).then_some((name, text))
-    });
+    let parsed = value
+        .match_indices(" contains ")
+        .find_map(|(at, separator)| {
+            let name = value
+                .get(..at)?
+                .rsplit(|c: char| c.is_ascii_whitespace())
+                .next()?;
+            let text = value.get(at + separator.len()..)?;
+            (!name.is_empty() && !text.is_empty()).then_some((name, text))
+        });
     let (name, text) = parsed.ok_or_else(|| Refusal::invalid(SYNTAX))?;
     let list = scope.list(name)?;
-    Ok(Box::new(CheckList { list, text: scope.template(text)? }))
+    Ok(Box::new(CheckList {
+        list,
+        text: scope.template(text)?,
+    }))
 }
 
 impl Condition for CheckList {

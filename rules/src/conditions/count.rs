@@ -50,7 +50,10 @@ struct Count {
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let value = required(value);
     let parsed = value.match_indices(" in ").find_map(|(at, separator)| {
-        let pattern = value.get(..at)?.rsplit(|c: char| c.is_ascii_whitespace()).next()?;
+        let pattern = value
+            .get(..at)?
+            .rsplit(|c: char| c.is_ascii_whitespace())
+            .next()?;
         let (search, comparator) = value.get(at + separator.len()..)?.split_once(' ')?;
         (!pattern.is_empty() && !search.is_empty() && !comparator.is_empty())
             .then_some((pattern, search, comparator))
@@ -58,7 +61,12 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
     let (pattern, search, comparator) = parsed.ok_or_else(|| Refusal::invalid(SYNTAX))?;
     let (comparison, number) = comparator_of(comparator)?;
     let pattern = scope.pattern(pattern)?;
-    Ok(Box::new(Count { search: scope.search(search)?, pattern, comparison, number }))
+    Ok(Box::new(Count {
+        search: scope.search(search)?,
+        pattern,
+        comparison,
+        number,
+    }))
 }
 
 /// The operator and the number, which may stand on either side of it.
@@ -67,10 +75,15 @@ fn comparator_of(text: &str) -> Result<(Comparison, u64), Refusal> {
         .split(|c: char| !c.is_ascii_digit())
         .rfind(|digits| !digits.is_empty())
         .ok_or_else(|| Refusal::invalid("Error parsing COUNT expression, expected value"))?;
-    let number = number
-        .parse()
-        .map_err(|_| Refusal::invalid(format!("Error parsing COUNT expression, number too large: {number}")))?;
-    let operator: String = text.chars().filter(|c| !c.is_ascii_digit() && !c.is_ascii_whitespace()).collect();
+    let number = number.parse().map_err(|_| {
+        Refusal::invalid(format!(
+            "Error parsing COUNT expression, number too large: {number}"
+        ))
+    })?;
+    let operator: String = text
+        .chars()
+        .filter(|c| !c.is_ascii_digit() && !c.is_ascii_whitespace())
+        .collect();
     let comparison = match operator.as_str() {
         ">" => Comparison::More,
         "<" => Comparison::Less,
@@ -78,7 +91,8 @@ fn comparator_of(text: &str) -> Result<(Comparison, u64), Refusal> {
         "<=" => Comparison::AtMost,
         ">=" => Comparison::AtLeast,
         other => {
-            let message = format!("Error parsing COUNT expression, unknown comparison operator: {other}");
+            let message =
+                format!("Error parsing COUNT expression, unknown comparison operator: {other}");
             return Err(Refusal::invalid(message).help("the operators are >, <, >=, <=, == and ="));
         }
     };
@@ -90,7 +104,9 @@ impl Condition for Count {
         run.load_xml(self.search);
         let (text, budget) = run.search(self.search);
         // One more than the number decides every comparison.
-        let enough = usize::try_from(self.number).unwrap_or(usize::MAX).saturating_add(1);
+        let enough = usize::try_from(self.number)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
         let count = self.pattern.matches(text, budget).take(enough).count() as u64;
         match self.comparison {
             Comparison::More => count > self.number,

@@ -48,8 +48,11 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, R
 
 impl Condition for CrossingGroups {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else { return true };
-        let are_in = |group: &String| run.facts.is_in_group(group, to) && run.facts.is_in_group(group, from);
+        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else {
+            return true;
+        };
+        let are_in =
+            |group: &String| run.facts.is_in_group(group, to) && run.facts.is_in_group(group, from);
         !self.groups.iter().any(are_in)
     }
 

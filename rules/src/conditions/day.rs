@@ -13,8 +13,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "DAY: day, day-day ...",
     summary: "The server's local day of the week is one of these. Three letters of an English name suffice; a range may go over the end of the week.",
     examples: &[
-        Example { definitions: "", line: "DAY: Sat-Mon, Tuesday", stanza: "<message/>", holds: true },
-        Example { definitions: "", line: "DAY: Fri-Mon", stanza: "<message/>", holds: false },
+        Example {
+            definitions: "",
+            line: "DAY: Sat-Mon, Tuesday",
+            stanza: "<message/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "DAY: Fri-Mon",
+            stanza: "<message/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -28,7 +38,11 @@ pub(super) struct DayRange {
 
 impl DayRange {
     pub(super) fn contains(self, day: u32) -> bool {
-        if self.from <= self.to { (self.from..=self.to).contains(&day) } else { day >= self.from || day <= self.to }
+        if self.from <= self.to {
+            (self.from..=self.to).contains(&day)
+        } else {
+            day >= self.from || day <= self.to
+        }
     }
 }
 
@@ -39,7 +53,10 @@ struct Day {
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let mut ranges = Vec::new();
-    for text in required(value).split(',').filter(|text| !text.trim().is_empty()) {
+    for text in required(value)
+        .split(',')
+        .filter(|text| !text.trim().is_empty())
+    {
         ranges.push(range(text)?);
     }
     if ranges.is_empty() {
@@ -63,23 +80,33 @@ pub(super) fn range(text: &str) -> Result<DayRange, Refusal> {
 fn number(text: &str) -> Result<u32, Refusal> {
     let word = text.trim();
     let letters: String = word.chars().take(3).flat_map(char::to_lowercase).collect();
-    match NAMES.iter().position(|name| *name == letters).and_then(|day| u32::try_from(day).ok()) {
+    match NAMES
+        .iter()
+        .position(|name| *name == letters)
+        .and_then(|day| u32::try_from(day).ok())
+    {
         Some(day) => Ok(day),
-        None if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) => {
-            Err(Refusal::invalid(format!("Unable to parse day/day range: {word}")))
-        }
+        None if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) => Err(Refusal::invalid(
+            format!("Unable to parse day/day range: {word}"),
+        )),
         None => Err(Refusal::invalid(format!("Unknown day name: {word}"))),
     }
 }
 
 /// Local day of the week (Monday is 0) and minute of the day.
 pub(super) fn local(run: &mut Run<'_>) -> (u32, u32) {
-    let seconds = run.now().seconds().saturating_add(i64::from(run.facts.utc_offset()));
+    let seconds = run
+        .now()
+        .seconds()
+        .saturating_add(i64::from(run.facts.utc_offset()));
     let days = seconds.div_euclid(86_400);
     let minute = seconds.rem_euclid(86_400) / 60;
     // 1970-01-01 was a Thursday.
     let day = (days + 3).rem_euclid(7);
-    (u32::try_from(day).unwrap_or(0), u32::try_from(minute).unwrap_or(0))
+    (
+        u32::try_from(day).unwrap_or(0),
+        u32::try_from(minute).unwrap_or(0),
+    )
 }
 
 impl Condition for Day {

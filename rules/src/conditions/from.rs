@@ -43,10 +43,16 @@ struct FromPattern {
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let (pattern, normal) = JidPattern::parse(value)?;
     if pattern.is_never() {
-        scope.warn(Code::Suspicious, "only one JID can stand here: this never matches; write one rule for each, or a zone");
+        scope.warn(
+            Code::Suspicious,
+            "only one JID can stand here: this never matches; write one rule for each, or a zone",
+        );
     }
     if let (Some(normal), Some(written)) = (normal, value) {
-        scope.warn(Code::Normalised, format!("{written} is compared as {normal}"));
+        scope.warn(
+            Code::Normalised,
+            format!("{written} is compared as {normal}"),
+        );
     }
     Ok(Box::new(FromPattern { pattern }))
 }

@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM ADMIN?",
     summary: "The sender administers the current host. Prefer `MAY` or `FROM ROLE`.",
     examples: &[
-        Example { definitions: "", line: "FROM ADMIN?", stanza: "<message from='alice@example.com/x' to='alice@example.com'/>", holds: true },
-        Example { definitions: "", line: "FROM ADMIN?", stanza: "<message from='bob@example.com/x' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM ADMIN?",
+            stanza: "<message from='alice@example.com/x' to='alice@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM ADMIN?",
+            stanza: "<message from='bob@example.com/x' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -27,7 +37,9 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 
 impl Condition for FromAdmin {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.from.bare().is_some_and(|bare| run.facts.is_admin(bare, Some(run.ruleset.host())))
+        run.from
+            .bare()
+            .is_some_and(|bare| run.facts.is_admin(bare, Some(run.ruleset.host())))
     }
 
     fn needs(&self) -> Needs {

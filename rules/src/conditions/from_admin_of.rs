@@ -44,7 +44,9 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 
 impl Condition for FromAdminOf {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let Some(bare) = run.from.bare() else { return false };
+        let Some(bare) = run.from.bare() else {
+            return false;
+        };
         match &self.host {
             None => run.facts.is_admin(bare, None),
             Some(host) => host.with(run, |run, host| {

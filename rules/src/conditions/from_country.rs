@@ -15,8 +15,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM COUNTRY: SE, FROM COUNTRY: SWE or FROM COUNTRY: field=VALUE",
     summary: "GeoIP places the origin's address in this country: two letters (`code`), three letters (`code3`), or a field and its value (`continent=EU`). Unknown addresses are in `--`. Without a value: the country is known.",
     examples: &[
-        Example { definitions: "", line: "FROM COUNTRY: se", stanza: "<message from='a@remote.example'/>", holds: true },
-        Example { definitions: "", line: "FROM COUNTRY: USA", stanza: "<message from='a@remote.example'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM COUNTRY: se",
+            stanza: "<message from='a@remote.example'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM COUNTRY: USA",
+            stanza: "<message from='a@remote.example'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -29,10 +39,14 @@ struct FromCountry {
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let unknown = || {
-        Refusal::invalid("Unknown country code type").help("write two or three letters, or code=, code3= or continent=")
+        Refusal::invalid("Unknown country code type")
+            .help("write two or three letters, or code=, code3= or continent=")
     };
     let Some(text) = value else {
-        return Ok(Box::new(FromCountry { field: CountryField::Code, expected: None }));
+        return Ok(Box::new(FromCountry {
+            field: CountryField::Code,
+            expected: None,
+        }));
     };
     let (field, expected) = match text.split_once('=') {
         Some((field, expected)) => (field.trim().to_ascii_lowercase(), expected.trim()),
@@ -46,12 +60,18 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, R
         "continent" => CountryField::Continent,
         _ => return Err(unknown()),
     };
-    Ok(Box::new(FromCountry { field, expected: Some(expected.to_ascii_uppercase()) }))
+    Ok(Box::new(FromCountry {
+        field,
+        expected: Some(expected.to_ascii_uppercase()),
+    }))
 }
 
 impl Condition for FromCountry {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let found = run.origin.ip.and_then(|ip| run.facts.country(ip, self.field));
+        let found = run
+            .origin
+            .ip
+            .and_then(|ip| run.facts.country(ip, self.field));
         let found = found.as_deref().unwrap_or(UNKNOWN);
         match &self.expected {
             Some(expected) => found == expected,

@@ -11,8 +11,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM FULL JID?",
     summary: "The sender's address has a resource.",
     examples: &[
-        Example { definitions: "", line: "FROM FULL JID?", stanza: "<message from='a@remote.example/x' to='alice@example.com'/>", holds: true },
-        Example { definitions: "", line: "FROM FULL JID?", stanza: "<message from='remote.example' to='alice@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM FULL JID?",
+            stanza: "<message from='a@remote.example/x' to='alice@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM FULL JID?",
+            stanza: "<message from='remote.example' to='alice@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };

@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM GROUP: group",
     summary: "The sender is a member of this group of the server. Unknown groups have no members.",
     examples: &[
-        Example { definitions: "", line: "FROM GROUP: Staff", stanza: "<message from='alice@example.com/x' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "FROM GROUP: Nobody", stanza: "<message from='alice@example.com/x' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM GROUP: Staff",
+            stanza: "<message from='alice@example.com/x' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM GROUP: Nobody",
+            stanza: "<message from='alice@example.com/x' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -24,12 +34,16 @@ struct FromGroup {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(FromGroup { value: required(value).to_owned() }))
+    Ok(Box::new(FromGroup {
+        value: required(value).to_owned(),
+    }))
 }
 
 impl Condition for FromGroup {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.from.bare().is_some_and(|bare| run.facts.is_in_group(&self.value, bare))
+        run.from
+            .bare()
+            .is_some_and(|bare| run.facts.is_in_group(&self.value, bare))
     }
 
     fn needs(&self) -> Needs {

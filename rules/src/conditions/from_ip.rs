@@ -13,8 +13,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM IP: address",
     summary: "The session that sent the stanza comes from this address, however it is written. False if the address is not known.",
     examples: &[
-        Example { definitions: "", line: "FROM IP: 203.0.113.9", stanza: "<message from='a@remote.example'/>", holds: true },
-        Example { definitions: "", line: "FROM IP: 2001:db8:0::8", stanza: "<message from='a@remote.example'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM IP: 203.0.113.9",
+            stanza: "<message from='a@remote.example'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM IP: 2001:db8:0::8",
+            stanza: "<message from='a@remote.example'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -30,11 +40,15 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, R
         .trim()
         .parse()
         .map_err(|_| Refusal::invalid(format!("Invalid IP address: {text}")))?;
-    Ok(Box::new(FromIp { address: address.to_canonical() }))
+    Ok(Box::new(FromIp {
+        address: address.to_canonical(),
+    }))
 }
 
 impl Condition for FromIp {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.origin.ip.is_some_and(|address| address.to_canonical() == self.address)
+        run.origin
+            .ip
+            .is_some_and(|address| address.to_canonical() == self.address)
     }
 }

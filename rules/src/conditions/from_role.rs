@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "FROM ROLE: role",
     summary: "The sender has exactly this role on the current host.",
     examples: &[
-        Example { definitions: "", line: "FROM ROLE: prosody:registered", stanza: "<message from='bob@example.com/x' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "FROM ROLE: prosody:admin", stanza: "<message from='bob@example.com/x' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "FROM ROLE: prosody:registered",
+            stanza: "<message from='bob@example.com/x' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "FROM ROLE: prosody:admin",
+            stanza: "<message from='bob@example.com/x' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -24,14 +34,16 @@ struct FromRole {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(FromRole { value: required(value).to_owned() }))
+    Ok(Box::new(FromRole {
+        value: required(value).to_owned(),
+    }))
 }
 
 impl Condition for FromRole {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.from
-            .bare()
-            .is_some_and(|bare| run.facts.role(bare, run.ruleset.host()).as_deref() == Some(&*self.value))
+        run.from.bare().is_some_and(|bare| {
+            run.facts.role(bare, run.ruleset.host()).as_deref() == Some(&*self.value)
+        })
     }
 
     fn needs(&self) -> Needs {

@@ -34,7 +34,8 @@ struct InRoster {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    let is_wanted = value.is_none_or(|word| word.eq_ignore_ascii_case("yes") || word.eq_ignore_ascii_case("true"));
+    let is_wanted = value
+        .is_none_or(|word| word.eq_ignore_ascii_case("yes") || word.eq_ignore_ascii_case("true"));
     Ok(Box::new(InRoster { is_wanted }))
 }
 

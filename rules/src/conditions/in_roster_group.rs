@@ -34,13 +34,17 @@ struct InRosterGroup {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(InRosterGroup { group: required(value).to_owned() }))
+    Ok(Box::new(InRosterGroup {
+        group: required(value).to_owned(),
+    }))
 }
 
 impl Condition for InRosterGroup {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         match (super::local_recipient(run), run.from.bare()) {
-            (Some(owner), Some(contact)) => run.facts.is_in_roster_group(owner, contact, &self.group),
+            (Some(owner), Some(contact)) => {
+                run.facts.is_in_roster_group(owner, contact, &self.group)
+            }
             _ => false,
         }
     }

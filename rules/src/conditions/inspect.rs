@@ -16,15 +16,30 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "INSPECT: path, INSPECT: path=text, path/=text, path~=pattern, or with $ before the operator",
     summary: "The path leads somewhere; or the text there is exactly (`=`), contains (`/=`) or matches the Lua pattern (`~=`). With `$` before the operator, expressions in the text are expanded first. For `/=` and `~=` a missing node counts as empty text.",
     examples: &[
-        Example { definitions: "", line: "INSPECT: body", stanza: "<message><body>x</body></message>", holds: true },
+        Example {
+            definitions: "",
+            line: "INSPECT: body",
+            stanza: "<message><body>x</body></message>",
+            holds: true,
+        },
         Example {
             definitions: "",
             line: "INSPECT: {jabber:iq:register}query/username#=admin",
             stanza: "<iq type='set'><query xmlns='jabber:iq:register'><username>admin</username></query></iq>",
             holds: true,
         },
-        Example { definitions: "", line: "INSPECT: body#/=buy", stanza: "<message><body>I buy</body></message>", holds: true },
-        Example { definitions: "", line: "INSPECT: body#~=^buy", stanza: "<message><body>I buy</body></message>", holds: false },
+        Example {
+            definitions: "",
+            line: "INSPECT: body#/=buy",
+            stanza: "<message><body>I buy</body></message>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "INSPECT: body#~=^buy",
+            stanza: "<message><body>I buy</body></message>",
+            holds: false,
+        },
         Example {
             definitions: "",
             line: "INSPECT: body#$/=$<@from|node>",
@@ -39,8 +54,8 @@ pub(crate) const SPEC: Spec = Spec {
 enum Test {
     Exists,
     Equals(String),
-    Contains(Finder<'static>),
-    Matches(Pattern),
+    Contains(Box<Finder<'static>>),
+    Matches(Box<Pattern>),
     EqualsExpanded(Template),
     ContainsExpanded(Template),
     MatchesExpanded(Template),
@@ -55,13 +70,18 @@ struct Inspect {
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let text = required(value);
     let Some(equals) = first_equals(text) else {
-        return Ok(Box::new(Inspect { path: scope.path(text)?, test: Test::Exists }));
+        return Ok(Box::new(Inspect {
+            path: scope.path(text)?,
+            test: Test::Exists,
+        }));
     };
     let before = text.get(..equals).unwrap_or_default();
     let operand = text.get(equals + 1..).unwrap_or_default();
     let path = before.trim_end_matches(['~', '/', '$']);
     let operator = before.get(path.len()..).unwrap_or_default();
-    let has_attribute = path.rsplit_once('@').is_some_and(|(_, name)| !name.is_empty() && !name.starts_with('/'));
+    let has_attribute = path
+        .rsplit_once('@')
+        .is_some_and(|(_, name)| !name.is_empty() && !name.starts_with('/'));
     if !path.ends_with('#') && !has_attribute {
         return Err(Refusal::new(
             Code::Path,
@@ -72,16 +92,23 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
     let is_expanded = operator.contains('$');
     let test = match (operator.replace('$', "").as_str(), is_expanded) {
         ("", false) => Test::Equals(operand.to_owned()),
-        ("/", false) => Test::Contains(Finder::new(operand).into_owned()),
-        ("~", false) => Test::Matches(Pattern::new(operand.as_bytes(), Mode::Search).map_err(|error| {
-            Refusal::new(Code::Pattern, format!("Invalid pattern '{operand}': {error}"))
-        })?),
+        ("/", false) => Test::Contains(Box::new(Finder::new(operand).into_owned())),
+        ("~", false) => Test::Matches(Box::new(
+            Pattern::new(operand.as_bytes(), Mode::Search).map_err(|error| {
+                Refusal::new(
+                    Code::Pattern,
+                    format!("Invalid pattern '{operand}': {error}"),
+                )
+            })?,
+        )),
         ("", true) => Test::EqualsExpanded(scope.template(operand)?),
         ("/", true) => Test::ContainsExpanded(scope.template(operand)?),
         ("~", true) => Test::MatchesExpanded(scope.template(operand)?),
         (other, _) => {
-            return Err(Refusal::invalid(format!("Unrecognised comparison '{other}='"))
-                .help("the comparisons are =, /= and ~=, each with $ before it or not"));
+            return Err(
+                Refusal::invalid(format!("Unrecognised comparison '{other}='"))
+                    .help("the comparisons are =, /= and ~=, each with $ before it or not"),
+            );
         }
     };
     Ok(Box::new(Inspect { path, test }))
@@ -112,13 +139,18 @@ impl Condition for Inspect {
                 let (text, budget) = run.search(path);
                 pattern.is_match(text, budget)
             }
-            Test::EqualsExpanded(template) => template
-                .with(run, |run, expected| run.text(path).is_some_and(|text| text.as_bytes() == expected)),
-            Test::ContainsExpanded(template) => template
-                .with(run, |run, expected| memmem::find(run.search(path).0, expected).is_some()),
+            Test::EqualsExpanded(template) => template.with(run, |run, expected| {
+                run.text(path)
+                    .is_some_and(|text| text.as_bytes() == expected)
+            }),
+            Test::ContainsExpanded(template) => template.with(run, |run, expected| {
+                memmem::find(run.search(path).0, expected).is_some()
+            }),
             Test::MatchesExpanded(template) => template.with(run, |run, pattern| {
                 // Only now is the pattern known; a malformed one matches nothing.
-                let Ok(pattern) = Pattern::new(pattern, Mode::Search) else { return false };
+                let Ok(pattern) = Pattern::new(pattern, Mode::Search) else {
+                    return false;
+                };
                 let (text, budget) = run.search(path);
                 pattern.is_match(text, budget)
             }),

@@ -13,8 +13,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "KIND: kind, kind ...",
     summary: "The stanza is a `message`, a `presence` or an `iq`. Several kinds are separated by blanks, commas or `|`.",
     examples: &[
-        Example { definitions: "", line: "KIND: message|iq", stanza: "<message/>", holds: true },
-        Example { definitions: "", line: "KIND: message", stanza: "<presence/>", holds: false },
+        Example {
+            definitions: "",
+            line: "KIND: message|iq",
+            stanza: "<message/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "KIND: message",
+            stanza: "<presence/>",
+            holds: false,
+        },
     ],
     parse,
 };

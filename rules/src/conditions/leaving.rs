@@ -37,7 +37,9 @@ struct Leaving {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(Leaving { zone: scope.zone(required(value))? }))
+    Ok(Box::new(Leaving {
+        zone: scope.zone(required(value))?,
+    }))
 }
 
 impl Condition for Leaving {

@@ -15,7 +15,12 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "LIMIT: rate, or LIMIT: rate on expression",
     summary: "Counts an event against the named `%RATE` and holds when that is over its limit. With `on`, every value of the expression has a limit of its own. A stanza counts once for each limiter, value and chain run, when the condition is reached.",
     examples: &[
-        Example { definitions: "%RATE r: 1 (burst 2)", line: "LIMIT: r", stanza: "<message/>", holds: false },
+        Example {
+            definitions: "%RATE r: 1 (burst 2)",
+            line: "LIMIT: r",
+            stanza: "<message/>",
+            holds: false,
+        },
         Example {
             definitions: "%RATE r: 1",
             line: "LIMIT: r on $<@from|host>",
@@ -38,7 +43,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
         Some((name, key)) if !key.is_empty() => (name, Some(key)),
         _ => (text, None),
     };
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !is_name {
         return Err(Refusal::invalid("Unable to parse LIMIT specification")
             .help("write `LIMIT: rate` or `LIMIT: rate on expression`"));

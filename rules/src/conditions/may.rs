@@ -13,8 +13,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "MAY: permission",
     summary: "The role of the acting entity allows this. That is the role of the origin, a client of this host, or else that of the sender on this host; without a role it is false.",
     examples: &[
-        Example { definitions: "", line: "MAY: example:speak", stanza: "<message from='alice@example.com/phone' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "MAY=example:speak", stanza: "<message from='x@remote.example' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "MAY: example:speak",
+            stanza: "<message from='alice@example.com/phone' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "MAY=example:speak",
+            stanza: "<message from='x@remote.example' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -25,7 +35,9 @@ struct May {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(May { value: required(value).to_owned() }))
+    Ok(Box::new(May {
+        value: required(value).to_owned(),
+    }))
 }
 
 impl Condition for May {
@@ -34,7 +46,9 @@ impl Condition for May {
         if run.origin.kind == OriginKind::Client && run.origin.host == Some(host) {
             return run.facts.origin_may(&self.value);
         }
-        run.from.bare().is_some_and(|bare| run.facts.may(bare, host, &self.value))
+        run.from
+            .bare()
+            .is_some_and(|bare| run.facts.may(bare, host, &self.value))
     }
 
     fn needs(&self) -> Needs {

@@ -17,7 +17,12 @@ pub(crate) const SPEC: Spec = Spec {
             stanza: "<iq type='get'><query xmlns='jabber:iq:version'/></iq>",
             holds: true,
         },
-        Example { definitions: "", line: "PAYLOAD: jabber:iq:version", stanza: "<message/>", holds: false },
+        Example {
+            definitions: "",
+            line: "PAYLOAD: jabber:iq:version",
+            stanza: "<message/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -28,7 +33,9 @@ struct Payload {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(Payload { ns: required(value).to_owned() }))
+    Ok(Box::new(Payload {
+        ns: required(value).to_owned(),
+    }))
 }
 
 impl Condition for Payload {

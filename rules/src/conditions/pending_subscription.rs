@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "PENDING SUBSCRIPTION FROM SENDER?",
     summary: "The sender has asked the recipient for a subscription that is not answered yet, or both are the same account.",
     examples: &[
-        Example { definitions: "", line: "PENDING SUBSCRIPTION FROM SENDER?", stanza: "<message from='nurse@remote.example/x' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "PENDING SUBSCRIPTION FROM SENDER?", stanza: "<message from='juliet@remote.example' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "PENDING SUBSCRIPTION FROM SENDER?",
+            stanza: "<message from='nurse@remote.example/x' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "PENDING SUBSCRIPTION FROM SENDER?",
+            stanza: "<message from='juliet@remote.example' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -27,9 +37,12 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 
 impl Condition for PendingSubscription {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else { return false };
+        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else {
+            return false;
+        };
         to == from
-            || super::local_recipient(run).is_some_and(|owner| run.facts.has_pending_request(owner, from))
+            || super::local_recipient(run)
+                .is_some_and(|owner| run.facts.has_pending_request(owner, from))
     }
 
     fn needs(&self) -> Needs {

@@ -53,7 +53,11 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
     };
     let search = scope.search(search)?;
     let pattern = scope.pattern(pattern)?;
-    Ok(Box::new(Scan { search, pattern, list: scope.list(list)? }))
+    Ok(Box::new(Scan {
+        search,
+        pattern,
+        list: scope.list(list)?,
+    }))
 }
 
 impl Scan {

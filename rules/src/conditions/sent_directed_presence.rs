@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "SENT DIRECTED PRESENCE TO SENDER?",
     summary: "A session of the recipient has sent directed available presence to exactly the sender's address.",
     examples: &[
-        Example { definitions: "", line: "SENT DIRECTED PRESENCE TO SENDER?", stanza: "<message from='room@rooms.example/nick' to='alice@example.com'/>", holds: true },
-        Example { definitions: "", line: "SENT DIRECTED PRESENCE TO SENDER?", stanza: "<message from='room@rooms.example/other' to='alice@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "SENT DIRECTED PRESENCE TO SENDER?",
+            stanza: "<message from='room@rooms.example/nick' to='alice@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "SENT DIRECTED PRESENCE TO SENDER?",
+            stanza: "<message from='room@rooms.example/other' to='alice@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };

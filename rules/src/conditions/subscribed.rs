@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "SUBSCRIBED?",
     summary: "The recipient is subscribed to the sender's presence, or both are the same account. For recipients elsewhere the mirrored entry in the roster of the local sender is used.",
     examples: &[
-        Example { definitions: "", line: "SUBSCRIBED?", stanza: "<message from='juliet@remote.example/x' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "SUBSCRIBED?", stanza: "<message from='stranger@remote.example' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "SUBSCRIBED?",
+            stanza: "<message from='juliet@remote.example/x' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "SUBSCRIBED?",
+            stanza: "<message from='stranger@remote.example' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -27,7 +37,9 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 
 impl Condition for Subscribed {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else { return false };
+        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else {
+            return false;
+        };
         if to == from {
             return true;
         }
@@ -40,9 +52,14 @@ impl Condition for Subscribed {
             return facts.roster_item(to, from).is_some_and(Subscription::is_to);
         }
         let is_from_local = run.from.node().is_some()
-            && run.from.host().is_some_and(|host| facts.is_local_host(host));
+            && run
+                .from
+                .host()
+                .is_some_and(|host| facts.is_local_host(host));
         if is_from_local && (facts.is_online(from) || !is_local) {
-            return facts.roster_item(from, to).is_some_and(Subscription::is_from);
+            return facts
+                .roster_item(from, to)
+                .is_some_and(Subscription::is_from);
         }
         is_local && facts.roster_item(to, from).is_some_and(Subscription::is_to)
     }

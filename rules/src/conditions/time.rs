@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TIME: from-to, from-to, day ...",
     summary: "The server's local time is in one of the ranges. A time is `9am`, `9:30pm` or `21:30`; the start counts, the end does not, and a range whose end is not later than its start goes over midnight. Days of the week are accepted beside ranges.",
     examples: &[
-        Example { definitions: "", line: "TIME: 10pm-6am, 14:00-15:00", stanza: "<message/>", holds: true },
-        Example { definitions: "", line: "TIME: 9am - 5:30pm, Sunday", stanza: "<message/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TIME: 10pm-6am, 14:00-15:00",
+            stanza: "<message/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TIME: 9am - 5:30pm, Sunday",
+            stanza: "<message/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -32,7 +42,10 @@ struct Time {
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let mut items = Vec::new();
-    for text in required(value).split(',').filter(|text| !text.trim().is_empty()) {
+    for text in required(value)
+        .split(',')
+        .filter(|text| !text.trim().is_empty())
+    {
         items.push(item(text)?);
     }
     if items.is_empty() {

@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TO ADMIN?",
     summary: "The recipient administers the current host. Prefer `MAY` or `TO ROLE`.",
     examples: &[
-        Example { definitions: "", line: "TO ADMIN?", stanza: "<message from='alice@example.com/x' to='alice@example.com'/>", holds: true },
-        Example { definitions: "", line: "TO ADMIN?", stanza: "<message from='bob@example.com/x' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TO ADMIN?",
+            stanza: "<message from='alice@example.com/x' to='alice@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TO ADMIN?",
+            stanza: "<message from='bob@example.com/x' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -27,7 +37,9 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 
 impl Condition for ToAdmin {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.to.bare().is_some_and(|bare| run.facts.is_admin(bare, Some(run.ruleset.host())))
+        run.to
+            .bare()
+            .is_some_and(|bare| run.facts.is_admin(bare, Some(run.ruleset.host())))
     }
 
     fn needs(&self) -> Needs {

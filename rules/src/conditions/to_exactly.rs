@@ -45,10 +45,14 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 
 impl Condition for ToExactly {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let Some(text) = Side::To.party(run).text else { return false };
+        let Some(text) = Side::To.party(run).text else {
+            return false;
+        };
         match self {
             Self::Literal(expected) => text == expected,
-            Self::Expanded(template) => template.with(run, |_, expected| text.as_bytes() == expected),
+            Self::Expanded(template) => {
+                template.with(run, |_, expected| text.as_bytes() == expected)
+            }
         }
     }
 

@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TO FULL JID?",
     summary: "The recipient is the full JID of a session that is bound on this server.",
     examples: &[
-        Example { definitions: "", line: "TO FULL JID?", stanza: "<message from='a@remote.example' to='alice@example.com/phone'/>", holds: true },
-        Example { definitions: "", line: "TO FULL JID?", stanza: "<message from='a@remote.example' to='alice@example.com/away'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TO FULL JID?",
+            stanza: "<message from='a@remote.example' to='alice@example.com/phone'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TO FULL JID?",
+            stanza: "<message from='a@remote.example' to='alice@example.com/away'/>",
+            holds: false,
+        },
     ],
     parse,
 };

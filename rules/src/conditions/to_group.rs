@@ -12,8 +12,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TO GROUP: group",
     summary: "The recipient is a member of this group of the server. Unknown groups have no members.",
     examples: &[
-        Example { definitions: "", line: "TO GROUP: Staff", stanza: "<message from='alice@example.com/x' to='bob@example.com'/>", holds: true },
-        Example { definitions: "", line: "TO GROUP: Nobody", stanza: "<message from='alice@example.com/x' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TO GROUP: Staff",
+            stanza: "<message from='alice@example.com/x' to='bob@example.com'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TO GROUP: Nobody",
+            stanza: "<message from='alice@example.com/x' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -24,12 +34,16 @@ struct ToGroup {
 }
 
 fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
-    Ok(Box::new(ToGroup { value: required(value).to_owned() }))
+    Ok(Box::new(ToGroup {
+        value: required(value).to_owned(),
+    }))
 }
 
 impl Condition for ToGroup {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.to.bare().is_some_and(|bare| run.facts.is_in_group(&self.value, bare))
+        run.to
+            .bare()
+            .is_some_and(|bare| run.facts.is_in_group(&self.value, bare))
     }
 
     fn needs(&self) -> Needs {

@@ -11,8 +11,18 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TO SELF?",
     summary: "The stanza is addressed to nobody, which is how a client writes to its own account.",
     examples: &[
-        Example { definitions: "", line: "TO SELF?", stanza: "<message from='alice@example.com/phone'/>", holds: true },
-        Example { definitions: "", line: "TO SELF?", stanza: "<message from='a@remote.example' to='bob@example.com'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TO SELF?",
+            stanza: "<message from='alice@example.com/phone'/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TO SELF?",
+            stanza: "<message from='a@remote.example' to='bob@example.com'/>",
+            holds: false,
+        },
     ],
     parse,
 };

@@ -7,8 +7,23 @@ use crate::run::Run;
 use crate::scope::Scope;
 
 const KNOWN: [&str; 17] = [
-    "available", "chat", "error", "get", "groupchat", "headline", "normal", "probe", "result", "set", "subscribe",
-    "subscribed", "unavailable", "unsubscribe", "unsubscribed", "invisible", "forbidden",
+    "available",
+    "chat",
+    "error",
+    "get",
+    "groupchat",
+    "headline",
+    "normal",
+    "probe",
+    "result",
+    "set",
+    "subscribe",
+    "subscribed",
+    "unavailable",
+    "unsubscribe",
+    "unsubscribed",
+    "invisible",
+    "forbidden",
 ];
 
 pub(crate) const SPEC: Spec = Spec {
@@ -17,9 +32,24 @@ pub(crate) const SPEC: Spec = Spec {
     syntax: "TYPE: type, type ...",
     summary: "The stanza has one of these types. A message without type counts as `normal`, a presence without type as `available`.",
     examples: &[
-        Example { definitions: "", line: "TYPE: normal", stanza: "<message/>", holds: true },
-        Example { definitions: "", line: "TYPE: available", stanza: "<presence/>", holds: true },
-        Example { definitions: "", line: "TYPE: chat|headline", stanza: "<message type='groupchat'/>", holds: false },
+        Example {
+            definitions: "",
+            line: "TYPE: normal",
+            stanza: "<message/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TYPE: available",
+            stanza: "<presence/>",
+            holds: true,
+        },
+        Example {
+            definitions: "",
+            line: "TYPE: chat|headline",
+            stanza: "<message type='groupchat'/>",
+            holds: false,
+        },
     ],
     parse,
 };
@@ -42,6 +72,7 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 
 impl Condition for Type {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.effective_type().is_some_and(|found| self.types.iter().any(|word| **word == *found))
+        run.effective_type()
+            .is_some_and(|found| self.types.iter().any(|word| **word == *found))
     }
 }

@@ -59,7 +59,10 @@ impl List {
     /// Entries that are loaded, and changes by rules since.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        (self.contents.load().len(), self.changed.load(Ordering::Relaxed))
+        (
+            self.contents.load().len(),
+            self.changed.load(Ordering::Relaxed),
+        )
     }
 
     /// The loaded contents, for whoever replaces them.
@@ -73,7 +76,12 @@ impl List {
     pub fn added(&self, count: usize) -> Vec<Vec<u8>> {
         let changes = self.changes.read();
         let skipped = changes.len().saturating_sub(count);
-        changes.iter().skip(skipped).filter(|(_, added)| **added).map(|(key, _)| key.to_vec()).collect()
+        changes
+            .iter()
+            .skip(skipped)
+            .filter(|(_, added)| **added)
+            .map(|(key, _)| key.to_vec())
+            .collect()
     }
 
     /// True if the text is in the list, after filters and hash.
@@ -82,7 +90,9 @@ impl List {
         if self.definition.is_plain() {
             return self.has(text);
         }
-        let Some(text) = self.definition.filtered(text) else { return false };
+        let Some(text) = self.definition.filtered(text) else {
+            return false;
+        };
         match self.definition.hash {
             Some(hash) => self.has(hash.hex(&text).as_bytes()),
             None => self.has(&text),
@@ -120,7 +130,9 @@ impl List {
         if matches!(self.definition.backend, Backend::Http { .. }) {
             return;
         }
-        let Some(text) = self.definition.filtered(text) else { return };
+        let Some(text) = self.definition.filtered(text) else {
+            return;
+        };
         let mut changes = self.changes.write();
         if is_added || self.definition.backend != Backend::Memory {
             changes.insert(&text, is_added);

@@ -13,9 +13,14 @@ pub(crate) fn parse(value: &str, default_entries: usize) -> Result<RateDefinitio
         .skip_while(|c| !c.is_ascii_digit() && *c != '.')
         .take_while(|c| c.is_ascii_digit() || *c == '.')
         .collect();
-    let rate = number.parse::<f64>().ok().filter(|rate| rate.is_finite()).ok_or_else(|| {
-        Refusal::invalid("Unable to parse rate").help("write the events per second first, as in `2 (burst 3)`")
-    })?;
+    let rate = number
+        .parse::<f64>()
+        .ok()
+        .filter(|rate| rate.is_finite())
+        .ok_or_else(|| {
+            Refusal::invalid("Unable to parse rate")
+                .help("write the events per second first, as in `2 (burst 3)`")
+        })?;
     let mut burst = 1.0;
     let mut entries = default_entries;
     let mut allow_overflow = false;
@@ -23,9 +28,14 @@ pub(crate) fn parse(value: &str, default_entries: usize) -> Result<RateDefinitio
         let words: Vec<&str> = option.split_ascii_whitespace().collect();
         match words[..] {
             ["burst", seconds] => {
-                burst = seconds.parse().ok().filter(|burst: &f64| *burst > 0.0 && burst.is_finite()).ok_or_else(
-                    || Refusal::invalid(format!("invalid burst: {seconds}")).help("burst is a number of seconds above 0"),
-                )?;
+                burst = seconds
+                    .parse()
+                    .ok()
+                    .filter(|burst: &f64| *burst > 0.0 && burst.is_finite())
+                    .ok_or_else(|| {
+                        Refusal::invalid(format!("invalid burst: {seconds}"))
+                            .help("burst is a number of seconds above 0")
+                    })?;
             }
             ["entries", count] => {
                 entries = count
@@ -41,12 +51,21 @@ pub(crate) fn parse(value: &str, default_entries: usize) -> Result<RateDefinitio
             _ => {}
         }
     }
-    Ok(RateDefinition { rate, capacity: (rate * burst).max(1.0), entries, allow_overflow })
+    Ok(RateDefinition {
+        rate,
+        capacity: (rate * burst).max(1.0),
+        entries,
+        allow_overflow,
+    })
 }
 
 /// The insides of the parentheses.
 fn options(value: &str) -> impl Iterator<Item = &str> {
-    value.split('(').skip(1).filter_map(|piece| piece.split_once(')')).map(|(inside, _)| inside)
+    value
+        .split('(')
+        .skip(1)
+        .filter_map(|piece| piece.split_once(')'))
+        .map(|(inside, _)| inside)
 }
 
 #[cfg(test)]
@@ -55,8 +74,20 @@ mod tests {
 
     #[test]
     fn options_stand_in_any_order() {
-        let rate = parse("0.5 per second ( entries 4096 ) (allow overflow)(burst 10)", 1000).expect("a rate");
-        assert_eq!(rate, RateDefinition { rate: 0.5, capacity: 5.0, entries: 4096, allow_overflow: true });
+        let rate = parse(
+            "0.5 per second ( entries 4096 ) (allow overflow)(burst 10)",
+            1000,
+        )
+        .expect("a rate");
+        assert_eq!(
+            rate,
+            RateDefinition {
+                rate: 0.5,
+                capacity: 5.0,
+                entries: 4096,
+                allow_overflow: true
+            }
+        );
     }
 
     #[test]

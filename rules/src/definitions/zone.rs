@@ -23,13 +23,19 @@ impl Zone {
             .filter(|member| !member.is_empty())
             .map(|member| normalised(member).into_boxed_str())
             .collect();
-        Self { members, is_local: false }
+        Self {
+            members,
+            is_local: false,
+        }
     }
 
     /// The zone `$local`: all hosts of this server, whatever they are at the time.
     #[must_use]
     pub fn local() -> Self {
-        Self { members: AHashSet::new(), is_local: true }
+        Self {
+            members: AHashSet::new(),
+            is_local: true,
+        }
     }
 
     /// The members, in no order; none for `$local`.

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
+use crate::address::split;
 use crate::diagnostic::Code;
 use crate::facts::OriginKind;
-use crate::address::split;
 use crate::refusal::Refusal;
 use crate::run::{PathId, Run};
 
@@ -111,10 +111,16 @@ fn term(text: &str, intern: Intern<'_>) -> Result<Option<Term>, Refusal> {
     if let Some(field) = text.strip_prefix("session.") {
         return Ok(session_field(field).map(Term::Session));
     }
-    if let Some(attribute) = text.strip_prefix("stanza.attr.").filter(|name| is_identifier(name)) {
+    if let Some(attribute) = text
+        .strip_prefix("stanza.attr.")
+        .filter(|name| is_identifier(name))
+    {
         return intern(&format!("@{attribute}")).map(|path| Some(Term::Path(path)));
     }
-    if let Some(index) = text.strip_prefix("stanza.attr[").and_then(|rest| rest.strip_suffix(']')) {
+    if let Some(index) = text
+        .strip_prefix("stanza.attr[")
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         return match quoted(index.trim()) {
             Some(name) => intern(&format!("@{name}")).map(|path| Some(Term::Path(path))),
             None => Ok(None),
@@ -132,13 +138,19 @@ fn term(text: &str, intern: Intern<'_>) -> Result<Option<Term>, Refusal> {
 }
 
 fn method(call: &str, intern: Intern<'_>) -> Result<Option<Term>, Refusal> {
-    let Some((name, arguments)) = call.split_once('(') else { return Ok(None) };
-    let Some(arguments) = arguments.strip_suffix(')') else { return Ok(None) };
+    let Some((name, arguments)) = call.split_once('(') else {
+        return Ok(None);
+    };
+    let Some(arguments) = arguments.strip_suffix(')') else {
+        return Ok(None);
+    };
     if name == "top_tag" && arguments.trim().is_empty() {
         return Ok(Some(Term::TopTag));
     }
-    let arguments: Option<Vec<&str>> =
-        arguments.split(',').map(|argument| quoted(argument.trim())).collect();
+    let arguments: Option<Vec<&str>> = arguments
+        .split(',')
+        .map(|argument| quoted(argument.trim()))
+        .collect();
     let path = match (name, arguments.as_deref()) {
         ("get_child_text", Some([name])) if is_simple(name) => format!("{name}#"),
         ("get_child_text", Some([name, ns])) if is_simple(name) => format!("{{{ns}}}{name}#"),
@@ -149,7 +161,10 @@ fn method(call: &str, intern: Intern<'_>) -> Result<Option<Term>, Refusal> {
 }
 
 fn is_identifier(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// True for an element name that a path does not read as something else.

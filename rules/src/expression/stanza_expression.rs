@@ -41,8 +41,10 @@ impl Function {
             "host" => Self::Host,
             "resource" => Self::Resource,
             _ => {
-                return Err(Refusal::new(Code::Expression, format!("unknown function: {name}"))
-                    .help("the functions are bare, node, host and resource"));
+                return Err(
+                    Refusal::new(Code::Expression, format!("unknown function: {name}"))
+                        .help("the functions are bare, node, host and resource"),
+                );
             }
         })
     }
@@ -81,12 +83,15 @@ impl StanzaExpression {
     ) -> Result<Self, Refusal> {
         let (text, default) = split_default(text);
         let is_function = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'|';
-        let chain = text
-            .match_indices('|')
-            .map(|(at, _)| at)
-            .find(|at| text.get(at + 1..).is_some_and(|tail| !tail.is_empty() && tail.bytes().all(is_function)));
+        let chain = text.match_indices('|').map(|(at, _)| at).find(|at| {
+            text.get(at + 1..)
+                .is_some_and(|tail| !tail.is_empty() && tail.bytes().all(is_function))
+        });
         let (path, functions) = match chain {
-            Some(at) => (text.get(..at).unwrap_or(text), text.get(at..).unwrap_or_default()),
+            Some(at) => (
+                text.get(..at).unwrap_or(text),
+                text.get(at..).unwrap_or_default(),
+            ),
             None => (text, ""),
         };
         let functions = functions
@@ -100,7 +105,11 @@ impl StanzaExpression {
             "@type" => Source::Type,
             path => Source::Path(intern(path)?),
         };
-        Ok(Self { source, functions, default })
+        Ok(Self {
+            source,
+            functions,
+            default,
+        })
     }
 
     /// The value if it is an address of the stanza or a part of one: borrowed, and the common case.
@@ -128,7 +137,9 @@ impl StanzaExpression {
         let value = self
             .functions
             .iter()
-            .try_fold(value, |value, function| Some(value.and_then(|text| function.apply(text))))
+            .try_fold(value, |value, function| {
+                Some(value.and_then(|text| function.apply(text)))
+            })
             .flatten();
         value.unwrap_or_else(|| Cow::Borrowed(self.default.as_deref().unwrap_or(UNDEFINED)))
     }
@@ -136,8 +147,12 @@ impl StanzaExpression {
 
 /// Cuts `||"..."` off the end.
 fn split_default(text: &str) -> (&str, Option<String>) {
-    let Some((path, quoted)) = text.split_once("||\"") else { return (text, None) };
-    let Some(quoted) = quoted.strip_suffix('"') else { return (text, None) };
+    let Some((path, quoted)) = text.split_once("||\"") else {
+        return (text, None);
+    };
+    let Some(quoted) = quoted.strip_suffix('"') else {
+        return (text, None);
+    };
     let mut default = String::with_capacity(quoted.len());
     let mut characters = quoted.chars();
     while let Some(c) = characters.next() {

@@ -80,8 +80,16 @@ impl<'p, 't> Matcher<'p, 't> {
             Some(Slot::Position(at)) => Some(Capture::Position(*at)),
             _ => None,
         };
-        let capture = if self.program.captures > 0 { capture } else { None };
-        Found { start, end, capture }
+        let capture = if self.program.captures > 0 {
+            capture
+        } else {
+            None
+        };
+        Found {
+            start,
+            end,
+            capture,
+        }
     }
 
     fn byte(&self, at: usize) -> Option<u8> {
@@ -109,13 +117,21 @@ impl<'p, 't> Matcher<'p, 't> {
                     }
                     at += bytes.len();
                 }
-                Node::Single { set, repeat: Repeat::Once, .. } => {
+                Node::Single {
+                    set,
+                    repeat: Repeat::Once,
+                    ..
+                } => {
                     if !set.contains(self.byte(at)?) {
                         return None;
                     }
                     at += 1;
                 }
-                Node::Single { set, repeat, is_any } => {
+                Node::Single {
+                    set,
+                    repeat,
+                    is_any,
+                } => {
                     return self.repeated(node, at, set, *repeat, *is_any);
                 }
                 Node::End => {
@@ -249,7 +265,9 @@ impl<'p, 't> Matcher<'p, 't> {
     }
 
     fn back_reference(&mut self, at: usize, index: usize) -> Option<usize> {
-        let Some(Slot::Text(from, to)) = self.slots.get(index).copied() else { return None };
+        let Some(Slot::Text(from, to)) = self.slots.get(index).copied() else {
+            return None;
+        };
         let captured = self.text.get(from..to)?;
         if !self.spend(captured.len()) || !self.text.get(at..)?.starts_with(captured) {
             return None;

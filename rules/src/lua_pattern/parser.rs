@@ -56,7 +56,11 @@ pub(super) enum Node {
     /// Bytes, one after the other.
     Literal(Box<[u8]>),
     /// One byte of a set, with its quantifier.
-    Single { set: ByteSet, repeat: Repeat, is_any: bool },
+    Single {
+        set: ByteSet,
+        repeat: Repeat,
+        is_any: bool,
+    },
     Open(usize),
     Position(usize),
     Close(usize),
@@ -80,14 +84,24 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn run_of(&self) -> Option<&ByteSet> {
         match &self.nodes[..] {
-            [Node::Single { set, repeat: Repeat::Plus, .. }] => Some(set),
+            [
+                Node::Single {
+                    set,
+                    repeat: Repeat::Plus,
+                    ..
+                },
+            ] => Some(set),
             _ => None,
         }
     }
 }
 
 pub(super) fn parse(pattern: &[u8], must_end: bool) -> Result<Program, PatternError> {
-    let mut parser = Parser { rest: pattern, must_end, ..Parser::default() };
+    let mut parser = Parser {
+        rest: pattern,
+        must_end,
+        ..Parser::default()
+    };
     while let Some(byte) = parser.next() {
         parser.item(byte)?;
     }
@@ -102,15 +116,25 @@ pub(super) fn parse(pattern: &[u8], must_end: bool) -> Result<Program, PatternEr
         parser.nodes.push(Node::End);
     }
     let minimum_length = parser.nodes.iter().map(minimum_length).sum();
-    let is_memoizable =
-        !parser.nodes.iter().any(|node| matches!(node, Node::BackReference(_) | Node::Balance(..)));
-    Ok(Program { nodes: parser.nodes, captures: parser.captures, is_memoizable, minimum_length })
+    let is_memoizable = !parser
+        .nodes
+        .iter()
+        .any(|node| matches!(node, Node::BackReference(_) | Node::Balance(..)));
+    Ok(Program {
+        nodes: parser.nodes,
+        captures: parser.captures,
+        is_memoizable,
+        minimum_length,
+    })
 }
 
 fn minimum_length(node: &Node) -> usize {
     match node {
         Node::Literal(bytes) => bytes.len(),
-        Node::Single { repeat: Repeat::Once | Repeat::Plus, .. } => 1,
+        Node::Single {
+            repeat: Repeat::Once | Repeat::Plus,
+            ..
+        } => 1,
         Node::Balance(..) => 2,
         _ => 0,
     }
@@ -255,7 +279,11 @@ impl Parser<'_> {
             Repeat::Once => self.literal.push(byte),
             repeat => {
                 let set = ByteSet::from_fn(|other| other == byte);
-                self.push(Node::Single { set, repeat, is_any: false });
+                self.push(Node::Single {
+                    set,
+                    repeat,
+                    is_any: false,
+                });
             }
         }
     }
@@ -263,7 +291,11 @@ impl Parser<'_> {
     fn single(&mut self, set: ByteSet) {
         let repeat = self.repeat();
         let is_any = set.is_full();
-        self.push(Node::Single { set, repeat, is_any });
+        self.push(Node::Single {
+            set,
+            repeat,
+            is_any,
+        });
     }
 
     /// What stands behind `[`, up to and with its `]`.

@@ -33,7 +33,9 @@ pub(crate) fn fails_on_empty_text(pattern: &[u8]) -> bool {
                 rest = tail;
             }
             _ => {
-                let Some(length) = item_length(rest) else { return true };
+                let Some(length) = item_length(rest) else {
+                    return true;
+                };
                 match rest.get(length) {
                     Some(b'*' | b'?' | b'-') => rest = rest.get(length + 1..).unwrap_or_default(),
                     // One byte at least, and there is none: no match, and nothing behind it is read.
@@ -70,10 +72,21 @@ mod tests {
 
     #[test]
     fn only_what_is_reached_is_noticed() {
-        for (pattern, expected) in
-            [("[", true), ("(a", false), ("(", true), ("a[", false), ("a*[", true), ("%", true), ("x", false), (")", true)]
-        {
-            assert_eq!(fails_on_empty_text(pattern.as_bytes()), expected, "{pattern}");
+        for (pattern, expected) in [
+            ("[", true),
+            ("(a", false),
+            ("(", true),
+            ("a[", false),
+            ("a*[", true),
+            ("%", true),
+            ("x", false),
+            (")", true),
+        ] {
+            assert_eq!(
+                fails_on_empty_text(pattern.as_bytes()),
+                expected,
+                "{pattern}"
+            );
         }
     }
 }

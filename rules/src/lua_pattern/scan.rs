@@ -21,11 +21,14 @@ pub(super) struct Scanner {
 enum Start {
     /// Anywhere: the pattern may match the empty string or begins with something unusual.
     Anywhere,
-    Literal(Finder<'static>),
+    Literal(Box<Finder<'static>>),
     OneOf(Box<[u8]>),
     Set(ByteSet),
     /// Horspool's shifts over sets: what the byte at the end of the window allows to skip.
-    Shifts { length: usize, shifts: Box<[u8; 256]> },
+    Shifts {
+        length: usize,
+        shifts: Box<[u8; 256]>,
+    },
 }
 
 impl Scanner {
@@ -48,14 +51,21 @@ impl Scanner {
             (Some(bytes), _) => Some(Finder::new(bytes).into_owned()),
             (None, _) => None,
         };
-        Self { start, required, minimum_length: program.minimum_length }
+        Self {
+            start,
+            required,
+            minimum_length: program.minimum_length,
+        }
     }
 
     /// False only if the pattern matches nowhere in `text`.
     #[inline]
     pub(super) fn may_match(&self, text: &[u8]) -> bool {
         text.len() >= self.minimum_length
-            && self.required.as_ref().is_none_or(|finder| finder.find(text).is_some())
+            && self
+                .required
+                .as_ref()
+                .is_none_or(|finder| finder.find(text).is_some())
     }
 
     /// The first position from `from` on where a match may begin.
@@ -95,14 +105,19 @@ fn shift(rest: &[u8], length: usize, shifts: &[u8; 256]) -> Option<usize> {
 
 fn start(program: &Program) -> Start {
     if let Some(Node::Literal(bytes)) = program.nodes.first() {
-        return Start::Literal(Finder::new(bytes).into_owned());
+        return Start::Literal(Box::new(Finder::new(bytes).into_owned()));
     }
     let prefix = prefix(program);
-    let Some(first) = prefix.first() else { return Start::Anywhere };
+    let Some(first) = prefix.first() else {
+        return Start::Anywhere;
+    };
     let members: Vec<u8> = first.members().collect();
     let is_rare = members.len() <= 3 && !members.iter().any(|byte| COMMON.contains(byte));
     if prefix.len() >= 3 && !is_rare {
-        return Start::Shifts { length: prefix.len(), shifts: shift_table(&prefix) };
+        return Start::Shifts {
+            length: prefix.len(),
+            shifts: shift_table(&prefix),
+        };
     }
     match members.len() {
         256 => Start::Anywhere,
@@ -117,10 +132,22 @@ fn prefix(program: &Program) -> Vec<ByteSet> {
     for node in &program.nodes {
         match node {
             Node::Literal(bytes) => {
-                prefix.extend(bytes.iter().map(|&byte| ByteSet::from_fn(|other| other == byte)));
+                prefix.extend(
+                    bytes
+                        .iter()
+                        .map(|&byte| ByteSet::from_fn(|other| other == byte)),
+                );
             }
-            Node::Single { set, repeat: Repeat::Once, .. } => prefix.push(set.clone()),
-            Node::Single { set, repeat: Repeat::Plus, .. } => {
+            Node::Single {
+                set,
+                repeat: Repeat::Once,
+                ..
+            } => prefix.push(set.clone()),
+            Node::Single {
+                set,
+                repeat: Repeat::Plus,
+                ..
+            } => {
                 prefix.push(set.clone());
                 break;
             }
@@ -137,7 +164,11 @@ fn shift_table(prefix: &[ByteSet]) -> Box<[u8; 256]> {
     let length = prefix.len();
     let mut shifts = Box::new([0_u8; 256]);
     for (byte, cell) in (0..=u8::MAX).zip(shifts.iter_mut()) {
-        let distance = prefix.iter().rev().position(|set| set.contains(byte)).unwrap_or(length);
+        let distance = prefix
+            .iter()
+            .rev()
+            .position(|set| set.contains(byte))
+            .unwrap_or(length);
         *cell = u8::try_from(distance).unwrap_or(1);
     }
     shifts

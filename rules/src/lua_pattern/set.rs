@@ -8,7 +8,9 @@ pub(crate) struct ByteSet {
 
 impl ByteSet {
     pub(crate) fn empty() -> Self {
-        Self { table: Box::new([false; 256]) }
+        Self {
+            table: Box::new([false; 256]),
+        }
     }
 
     pub(crate) fn from_fn(mut is_member: impl FnMut(u8) -> bool) -> Self {
@@ -21,7 +23,10 @@ impl ByteSet {
 
     #[inline]
     pub(crate) fn contains(&self, byte: u8) -> bool {
-        self.table.get(usize::from(byte)).copied().unwrap_or_default()
+        self.table
+            .get(usize::from(byte))
+            .copied()
+            .unwrap_or_default()
     }
 
     pub(crate) fn set(&mut self, byte: u8, is_member: bool) {
@@ -51,7 +56,9 @@ impl ByteSet {
     /// Length of the run of members at the start of `text`.
     #[inline]
     pub(crate) fn run(&self, text: &[u8]) -> usize {
-        text.iter().position(|&byte| !self.contains(byte)).unwrap_or(text.len())
+        text.iter()
+            .position(|&byte| !self.contains(byte))
+            .unwrap_or(text.len())
     }
 
     /// The runs of members in `text`, in order.
@@ -98,5 +105,9 @@ pub(crate) fn class(letter: u8) -> Option<ByteSet> {
         _ => return None,
     };
     let set = ByteSet::from_fn(test);
-    Some(if letter.is_ascii_uppercase() { set.complement() } else { set })
+    Some(if letter.is_ascii_uppercase() {
+        set.complement()
+    } else {
+        set
+    })
 }

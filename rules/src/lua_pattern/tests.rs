@@ -13,9 +13,14 @@ fn tokens(pattern: &str, text: &str) -> Vec<String> {
     pattern
         .matches(text.as_bytes(), &budget)
         .map(|found| match found.capture {
-            Some(Capture::Text(from, to)) => text[from..to].to_owned(),
+            Some(Capture::Text(from, to)) => {
+                text.get(from..to).expect("a part of the text").to_owned()
+            }
             Some(Capture::Position(at)) => at.to_string(),
-            None => text[found.start..found.end].to_owned(),
+            None => text
+                .get(found.start..found.end)
+                .expect("a part of the text")
+                .to_owned(),
         })
         .collect()
 }
@@ -109,7 +114,9 @@ fn naive(items: &[(char, char)], text: &str, at: usize) -> Option<usize> {
         '?' => (0..=longest.min(1)).rev().collect(),
         _ => (1..=longest.min(1)).collect(),
     };
-    counts.into_iter().find_map(|count| naive(rest, text, at + count))
+    counts
+        .into_iter()
+        .find_map(|count| naive(rest, text, at + count))
 }
 
 proptest! {

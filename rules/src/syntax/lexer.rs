@@ -66,13 +66,22 @@ pub fn lines(text: &str) -> Vec<Line<'_>> {
         found.push(match held.take() {
             Some((mut joined, first)) => {
                 joined.push_str(stripped);
-                Line { text: Cow::Owned(joined), span: Span::new(first, end, number) }
+                Line {
+                    text: Cow::Owned(joined),
+                    span: Span::new(first, end, number),
+                }
             }
-            None => Line { text: Cow::Borrowed(stripped), span: Span::new(start, end, number) },
+            None => Line {
+                text: Cow::Borrowed(stripped),
+                span: Span::new(start, end, number),
+            },
         });
     }
     if let Some((joined, first)) = held {
-        found.push(Line { text: Cow::Owned(joined), span: Span::new(first, text.len(), number) });
+        found.push(Line {
+            text: Cow::Owned(joined),
+            span: Span::new(first, text.len(), number),
+        });
     }
     found
 }
@@ -82,20 +91,30 @@ mod tests {
     use super::*;
 
     fn texts(script: &str) -> Vec<(String, u32)> {
-        lines(script).into_iter().map(|line| (line.text.into_owned(), line.span.line)).collect()
+        lines(script)
+            .into_iter()
+            .map(|line| (line.text.into_owned(), line.span.line))
+            .collect()
     }
 
     #[test]
     fn lines_are_trimmed_and_numbered() {
         assert_eq!(
             texts("  KIND: iq\r\n\n\tDROP.\u{c}"),
-            [("KIND: iq".into(), 1), (String::new(), 2), ("DROP.".into(), 3)]
+            [
+                ("KIND: iq".into(), 1),
+                (String::new(), 2),
+                ("DROP.".into(), 3)
+            ]
         );
     }
 
     #[test]
     fn continuation_keeps_blanks_before_it_and_drops_indentation_behind() {
-        assert_eq!(texts("FROM: a \\\n   b\nx"), [("FROM: a b".into(), 2), ("x".into(), 3)]);
+        assert_eq!(
+            texts("FROM: a \\\n   b\nx"),
+            [("FROM: a b".into(), 2), ("x".into(), 3)]
+        );
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Parser {
             self.separator(line.span);
             return;
         }
-        let has_actions = self.rule.as_ref().is_some_and(|rule| !rule.actions.is_empty());
+        let has_actions = self
+            .rule
+            .as_ref()
+            .is_some_and(|rule| !rule.actions.is_empty());
         let is_section = text.starts_with("::") || text.starts_with('%') || text.starts_with("@@");
         if is_section && (self.rule.is_none() || has_actions) {
             self.implicit_separator(line);
@@ -76,7 +79,10 @@ impl Parser {
     }
 
     fn missing_action(&mut self, span: Span) {
-        let message = format!("Expected an action on line {} for preceding criteria", span.line);
+        let message = format!(
+            "Expected an action on line {} for preceding criteria",
+            span.line
+        );
         self.parsed.problems.push(
             Diagnostic::error(Code::MissingAction, span, message)
                 .with_help("write what is to be done below the conditions, for example `DROP.`"),
@@ -101,7 +107,10 @@ impl Parser {
         if let Some(name) = text.strip_prefix("::") {
             let trimmed = name.trim_start_matches(is_space);
             let start = text.len() - trimmed.len();
-            let name = Text { text: trimmed.to_owned(), span: line.part(start, text.len()) };
+            let name = Text {
+                text: trimmed.to_owned(),
+                span: line.part(start, text.len()),
+            };
             self.parsed.items.push(Item::Chain(ChainSwitch { name }));
         } else if text.starts_with("@@") {
             self.metadata(line);
@@ -126,13 +135,21 @@ impl Parser {
         if key_text.is_empty() || !key_text.bytes().all(is_word_byte) {
             self.parsed.problems.push(
                 Diagnostic::error(Code::Metadata, line.span, "malformed metadata key".into())
-                    .with_help("write `@@ key = value` with letters, digits and underscores in the key"),
+                    .with_help(
+                        "write `@@ key = value` with letters, digits and underscores in the key",
+                    ),
             );
             return;
         }
         self.parsed.items.push(Item::Metadata(Metadata {
-            key: Text { text: key_text.to_owned(), span: line.span },
-            value: Text { text: value.trim().to_owned(), span: line.span },
+            key: Text {
+                text: key_text.to_owned(),
+                span: line.span,
+            },
+            value: Text {
+                text: value.trim().to_owned(),
+                span: line.span,
+            },
         }));
     }
 
@@ -150,7 +167,10 @@ impl Parser {
                 text: value.to_owned(),
                 span: line.part(length + 1, text.len()),
             }),
-            line: Text { text: text.to_owned(), span: line.span },
+            line: Text {
+                text: text.to_owned(),
+                span: line.span,
+            },
         };
         let rule = self.open(line.span);
         rule.actions.push(action);
@@ -175,7 +195,10 @@ impl Parser {
     }
 
     fn open(&mut self, span: Span) -> &mut Rule {
-        self.rule.get_or_insert_with(|| Rule { span, ..Rule::default() })
+        self.rule.get_or_insert_with(|| Rule {
+            span,
+            ..Rule::default()
+        })
     }
 
     fn finish(&mut self) {
@@ -195,7 +218,9 @@ fn is_word_byte(byte: u8) -> bool {
 /// Length of the name if the line has the form of an action: letters, digits, `_` and blanks up to `.` or `=`.
 fn action_name_length(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let length = bytes.iter().position(|&byte| !is_word_byte(byte) && byte != b' ')?;
+    let length = bytes
+        .iter()
+        .position(|&byte| !is_word_byte(byte) && byte != b' ')?;
     (length > 0 && matches!(bytes.get(length), Some(b'.' | b'='))).then_some(length)
 }
 
@@ -214,7 +239,9 @@ fn split_not(name: &str) -> (String, bool) {
     let is_word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
     let found = memchr::memmem::find_iter(bytes, "NOT")
         .find(|&at| (at == 0 || !is_word(at - 1)) && !is_word(at + 3));
-    let Some(at) = found else { return (name.replace('_', " "), false) };
+    let Some(at) = found else {
+        return (name.replace('_', " "), false);
+    };
     let mut rest = name.get(..at).unwrap_or_default().to_owned();
     let mut behind = name.get(at + 3..).unwrap_or_default().chars();
     behind.next();
@@ -238,22 +265,36 @@ fn condition(line: &Line<'_>) -> Condition {
     }
     let value = value_start.and_then(|start| {
         let value = text.get(start..).unwrap_or_default();
-        let trimmed = value.strip_prefix(is_space).filter(|rest| !rest.is_empty()).unwrap_or(value);
+        let trimmed = value
+            .strip_prefix(is_space)
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or(value);
         let start = text.len() - trimmed.len();
-        (!trimmed.is_empty())
-            .then(|| Text { text: trimmed.to_owned(), span: line.part(start, text.len()) })
+        (!trimmed.is_empty()).then(|| Text {
+            text: trimmed.to_owned(),
+            span: line.part(start, text.len()),
+        })
     });
     Condition {
         negated,
-        name: Text { text: name, span: line.part(0, name_end) },
+        name: Text {
+            text: name,
+            span: line.part(0, name_end),
+        },
         value,
-        line: Text { text: text.to_owned(), span: line.span },
+        line: Text {
+            text: text.to_owned(),
+            span: line.span,
+        },
     }
 }
 
 /// `LIMIT name on ...` as the manual's sample prints it. Answers where the name ends.
 fn limit_without_colon(text: &str) -> Option<(usize, bool)> {
-    let (rest, negated) = match text.strip_prefix("NOT ").or_else(|| text.strip_prefix("NOT_")) {
+    let (rest, negated) = match text
+        .strip_prefix("NOT ")
+        .or_else(|| text.strip_prefix("NOT_"))
+    {
         Some(rest) => (rest, true),
         None => (text, false),
     };
@@ -265,18 +306,26 @@ fn limit_without_colon(text: &str) -> Option<(usize, bool)> {
 
 fn definition(line: &Line<'_>) -> Result<Definition, Diagnostic> {
     let text: &str = &line.text;
-    let body = text.get(1..).unwrap_or_default().trim_start_matches(is_space);
+    let body = text
+        .get(1..)
+        .unwrap_or_default()
+        .trim_start_matches(is_space);
     let keyword_start = text.len() - body.len();
     let keyword_length = body.bytes().take_while(|&byte| is_word_byte(byte)).count();
     let keyword_end = keyword_start + keyword_length;
     let keyword = Text {
-        text: text.get(keyword_start..keyword_end).unwrap_or_default().to_owned(),
+        text: text
+            .get(keyword_start..keyword_end)
+            .unwrap_or_default()
+            .to_owned(),
         span: line.part(keyword_start, keyword_end),
     };
     if !crate::definitions::KEYWORDS.contains(&keyword.text.as_str()) {
         let message = format!("Definition of unknown object: {}", keyword.text);
-        return Err(Diagnostic::error(Code::UnknownDefinition, keyword.span, message)
-            .with_nearest(&keyword.text, crate::definitions::KEYWORDS.iter().copied()));
+        return Err(
+            Diagnostic::error(Code::UnknownDefinition, keyword.span, message)
+                .with_nearest(&keyword.text, crate::definitions::KEYWORDS.iter().copied()),
+        );
     }
     let rest = text.get(keyword_end..).unwrap_or_default();
     let after = rest.trim_start_matches(' ');
@@ -301,13 +350,24 @@ fn definition(line: &Line<'_>) -> Result<Definition, Diagnostic> {
     let value = value.strip_prefix('<').unwrap_or(value);
     let value = value.strip_prefix(' ').unwrap_or(value);
     let start = text.len() - value.len();
-    let value = Text { text: value.to_owned(), span: line.part(start, text.len()) };
-    Ok(Definition { keyword, name, value, is_file, span: line.span })
+    let value = Text {
+        text: value.to_owned(),
+        span: line.part(start, text.len()),
+    };
+    Ok(Definition {
+        keyword,
+        name,
+        value,
+        is_file,
+        span: line.span,
+    })
 }
 
 /// True for a letter followed by letters, digits and underscores.
 pub(crate) fn is_name(text: &str) -> bool {
-    text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
+    text.bytes()
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
         && text.bytes().all(is_word_byte)
 }
 
@@ -316,7 +376,11 @@ mod tests {
     use super::*;
 
     fn messages(script: &str) -> Vec<String> {
-        parse(script).problems.into_iter().map(|problem| problem.message).collect()
+        parse(script)
+            .problems
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect()
     }
 
     fn first_condition(script: &str) -> Condition {
@@ -330,9 +394,16 @@ mod tests {
     fn not_stands_anywhere_in_the_name() {
         for line in ["NOT KIND: x", "KIND NOT: x", "NOT_KIND: x"] {
             let condition = first_condition(&format!("{line}\nDROP.\n"));
-            assert_eq!((condition.name.text.as_str(), condition.negated), ("KIND", true), "{line}");
+            assert_eq!(
+                (condition.name.text.as_str(), condition.negated),
+                ("KIND", true),
+                "{line}"
+            );
         }
-        assert_eq!(first_condition("TO FULL NOT JID?\nDROP.").name.text, "TO FULL JID");
+        assert_eq!(
+            first_condition("TO FULL NOT JID?\nDROP.").name.text,
+            "TO FULL JID"
+        );
         assert!(!first_condition("NOTKIND: x\nDROP.").negated);
     }
 
@@ -346,8 +417,14 @@ mod tests {
 
     #[test]
     fn missing_action_names_the_empty_line() {
-        assert_eq!(messages("KIND: iq\n\n"), ["Expected an action on line 2 for preceding criteria"]);
-        assert_eq!(messages("KIND: iq\n"), ["Expected an action on line 2 for preceding criteria"]);
+        assert_eq!(
+            messages("KIND: iq\n\n"),
+            ["Expected an action on line 2 for preceding criteria"]
+        );
+        assert_eq!(
+            messages("KIND: iq\n"),
+            ["Expected an action on line 2 for preceding criteria"]
+        );
     }
 
     #[test]
@@ -368,7 +445,10 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(messages("%LIST x memory"), ["No value given for definition"]);
+        assert_eq!(
+            messages("%LIST x memory"),
+            ["No value given for definition"]
+        );
         assert_eq!(messages("%LIST a.b: memory"), ["Invalid LIST name"]);
         assert_eq!(messages("%RATE"), ["Invalid RATE name"]);
     }
@@ -377,6 +457,9 @@ mod tests {
     fn limit_without_colon_is_understood() {
         let condition = first_condition("LIMIT normal on $(session.type)\nDROP.");
         assert_eq!(condition.name.text, "LIMIT");
-        assert_eq!(condition.value.map(|value| value.text).as_deref(), Some("normal on $(session.type)"));
+        assert_eq!(
+            condition.value.map(|value| value.text).as_deref(),
+            Some("normal on $(session.type)")
+        );
     }
 }

@@ -23,11 +23,19 @@ pub(super) fn text(value: Option<&Value>) -> Option<&str> {
 }
 
 fn entries<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
-    value.get(key).and_then(Value::as_object).into_iter().flatten()
+    value
+        .get(key)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
 }
 
-fn items<'v>(value: Option<&'v Value>) -> impl Iterator<Item = &'v str> {
-    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+fn items(value: Option<&Value>) -> impl Iterator<Item = &str> {
+    value
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 fn set(value: Option<&Value>) -> BTreeSet<String> {
@@ -40,12 +48,22 @@ pub(super) fn time(value: &Value) -> Option<Timestamp> {
 
 /// Names of the local hosts.
 pub(super) fn hosts(context: &Value) -> Vec<String> {
-    let hosts = context.get("hosts").and_then(Value::as_array).into_iter().flatten();
-    hosts.filter_map(|host| text(host.get("name"))).map(str::to_owned).collect()
+    let hosts = context
+        .get("hosts")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    hosts
+        .filter_map(|host| text(host.get("name")))
+        .map(str::to_owned)
+        .collect()
 }
 
 pub(super) fn world(context: &Value) -> World {
-    let mut world = World { hosts: hosts(context).into_iter().collect(), ..World::default() };
+    let mut world = World {
+        hosts: hosts(context).into_iter().collect(),
+        ..World::default()
+    };
     if let Some(start) = context.get("start").and_then(time) {
         world.now = start;
     }
@@ -62,15 +80,21 @@ pub(super) fn world(context: &Value) -> World {
         world.admins.insert(host.clone(), set(Some(admins)));
     }
     for (account, role) in entries(context, "roles") {
-        world.roles.extend(role.as_str().map(|role| (account.clone(), role.to_owned())));
+        world
+            .roles
+            .extend(role.as_str().map(|role| (account.clone(), role.to_owned())));
     }
     for (role, permissions) in entries(context, "permissions") {
-        world.permissions.insert(role.clone(), set(Some(permissions)));
+        world
+            .permissions
+            .insert(role.clone(), set(Some(permissions)));
     }
     for (address, place) in entries(context, "geoip") {
         if let Ok(address) = address.parse() {
             let field = |name: &str| text(place.get(name)).map(str::to_owned);
-            world.countries.insert(address, [field("code"), field("code3"), field("continent")]);
+            world
+                .countries
+                .insert(address, [field("code"), field("code3"), field("continent")]);
         }
     }
     world
@@ -96,7 +120,10 @@ fn session(value: &Value) -> Session {
 }
 
 fn roster(value: &Value) -> Roster {
-    let mut roster = Roster { pending: set(value.get("pending")), ..Roster::default() };
+    let mut roster = Roster {
+        pending: set(value.get("pending")),
+        ..Roster::default()
+    };
     for (contact, item) in entries(value, "items") {
         let subscription = match text(item.get("subscription")) {
             Some("to") => Some(Subscription::To),
@@ -104,14 +131,18 @@ fn roster(value: &Value) -> Roster {
             Some("both") => Some(Subscription::Both),
             _ => Some(Subscription::None),
         };
-        roster.items.insert(contact.clone(), (subscription, set(item.get("groups"))));
+        roster
+            .items
+            .insert(contact.clone(), (subscription, set(item.get("groups"))));
     }
     roster
 }
 
 pub(super) fn options(context: &Value) -> Options {
     let mut options = Options::default();
-    let limit = context.get("options").and_then(|options| options.get("firewall_multirate_cache_limit"));
+    let limit = context
+        .get("options")
+        .and_then(|options| options.get("firewall_multirate_cache_limit"));
     if let Some(limit) = limit.and_then(Value::as_u64) {
         options.limiter_entries = usize::try_from(limit).unwrap_or(usize::MAX);
     }
@@ -152,8 +183,9 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn new(context: &Value, now: Timestamp) -> Self {
-        let files = entries(context, "files")
-            .filter_map(|(name, content)| Some((name.clone(), content.as_str()?.replace("@DIR@", DIRECTORY))));
+        let files = entries(context, "files").filter_map(|(name, content)| {
+            Some((name.clone(), content.as_str()?.replace("@DIR@", DIRECTORY)))
+        });
         let answers = entries(context, "http")
             .map(|(url, answers)| (url.clone(), answers.as_array().cloned().unwrap_or_default()));
         Self {
@@ -199,8 +231,13 @@ impl Files {
                 .and_then(Value::as_u64)
                 .and_then(|code| u16::try_from(code).ok())
                 .unwrap_or(0),
-            body: answer.and_then(|answer| text(answer.get("body"))).unwrap_or_default().into(),
-            etag: answer.and_then(|answer| text(answer.get("etag"))).map(str::to_owned),
+            body: answer
+                .and_then(|answer| text(answer.get("body")))
+                .unwrap_or_default()
+                .into(),
+            etag: answer
+                .and_then(|answer| text(answer.get("etag")))
+                .map(str::to_owned),
         };
         self.asked.borrow_mut().push(Asked {
             url: request.url,
@@ -216,16 +253,24 @@ impl Files {
 
 impl Loader for Files {
     fn read(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        let name = path.strip_prefix(DIRECTORY).and_then(|path| path.strip_prefix('/')).unwrap_or(path);
+        let name = path
+            .strip_prefix(DIRECTORY)
+            .and_then(|path| path.strip_prefix('/'))
+            .unwrap_or(path);
         let files = self.files.borrow();
-        let content = files.get(name).ok_or_else(|| LoadError::Missing(path.to_owned()))?;
+        let content = files
+            .get(name)
+            .ok_or_else(|| LoadError::Missing(path.to_owned()))?;
         Ok(content.as_bytes().to_vec())
     }
 
     fn list(&self, definition: &ListDefinition) -> Result<SharedContents, LoadError> {
         match &definition.backend {
             Backend::Memory => Ok(SharedContents::default()),
-            Backend::File { path, may_be_missing } => {
+            Backend::File {
+                path,
+                may_be_missing,
+            } => {
                 if let Some(known) = self.lists.borrow().get(path) {
                     return Ok(known.clone());
                 }
@@ -235,17 +280,27 @@ impl Loader for Files {
                     Err(error) => return Err(error),
                 };
                 let contents: SharedContents = Arc::new(ArcSwap::from_pointee(contents));
-                self.lists.borrow_mut().insert(path.clone(), contents.clone());
+                self.lists
+                    .borrow_mut()
+                    .insert(path.clone(), contents.clone());
                 Ok(contents)
             }
             Backend::Http { .. } => {
-                if let Some((_, known)) = self.http.borrow().iter().find(|(known, _)| known == definition) {
+                if let Some((_, known)) = self
+                    .http
+                    .borrow()
+                    .iter()
+                    .find(|(known, _)| known == definition)
+                {
                     return Ok(known.contents.clone());
                 }
                 let now = *self.now.borrow();
                 let contents = SharedContents::default();
                 if let Some(schedule) = Schedule::new(definition, now) {
-                    let mut list = HttpList { schedule, contents: contents.clone() };
+                    let mut list = HttpList {
+                        schedule,
+                        contents: contents.clone(),
+                    };
                     self.fetch(&mut list, now);
                     self.http.borrow_mut().push((definition.clone(), list));
                 }

@@ -9,7 +9,12 @@ use xmpp::xml::Limits;
 #[derive(Debug, PartialEq, Eq)]
 enum Tree {
     Text(String),
-    Element { name: String, ns: String, attributes: BTreeMap<String, String>, nodes: Vec<Tree> },
+    Element {
+        name: String,
+        ns: String,
+        attributes: BTreeMap<String, String>,
+        nodes: Vec<Tree>,
+    },
 }
 
 fn of_element(element: ElementRef<'_>) -> Tree {
@@ -20,7 +25,10 @@ fn of_element(element: ElementRef<'_>) -> Tree {
             .attributes()
             .map(|attribute| {
                 let ns = attribute.ns.unwrap_or_default();
-                (format!("{ns}|{}", attribute.name), attribute.value.into_owned())
+                (
+                    format!("{ns}|{}", attribute.name),
+                    attribute.value.into_owned(),
+                )
             })
             .collect(),
         nodes: of_nodes(element.nodes()),
@@ -49,7 +57,9 @@ pub(super) fn same(left: &str, right: &str, ignored: &[&str]) -> bool {
         let mut found = trees(xml)?;
         for tree in &mut found {
             if let Tree::Element { attributes, .. } = tree {
-                attributes.retain(|name, _| !ignored.iter().any(|ignored| *name == format!("|{ignored}")));
+                attributes.retain(|name, _| {
+                    !ignored.iter().any(|ignored| *name == format!("|{ignored}"))
+                });
             }
         }
         Some(found)
@@ -67,10 +77,20 @@ pub(super) fn same_text(left: &str, right: &str) -> bool {
     }
     let cut = |text: &str| -> Option<(String, String, String)> {
         let (start, end) = (text.find('<')?, text.rfind('>')? + 1);
-        Some((text.get(..start)?.to_owned(), text.get(start..end)?.to_owned(), text.get(end..)?.to_owned()))
+        Some((
+            text.get(..start)?.to_owned(),
+            text.get(start..end)?.to_owned(),
+            text.get(end..)?.to_owned(),
+        ))
     };
-    let (Some(left), Some(right)) = (cut(left), cut(right)) else { return false };
-    let closed = |tag: &str| tag.strip_suffix('>').map(|tag| format!("{tag}/>")).unwrap_or_default();
+    let (Some(left), Some(right)) = (cut(left), cut(right)) else {
+        return false;
+    };
+    let closed = |tag: &str| {
+        tag.strip_suffix('>')
+            .map(|tag| format!("{tag}/>"))
+            .unwrap_or_default()
+    };
     left.0 == right.0
         && left.2 == right.2
         && (same(&left.1, &right.1, &[]) || same(&closed(&left.1), &closed(&right.1), &[]))
@@ -85,7 +105,10 @@ pub(super) fn text_of(stanza: &Stanza) -> String {
     match stanza.malformed_to() {
         Some(to) => {
             let name = stanza.kind().name();
-            let to = to.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;");
+            let to = to
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('\'', "&apos;");
             xml.replacen(&format!("<{name}"), &format!("<{name} to='{to}'"), 1)
         }
         None => xml,

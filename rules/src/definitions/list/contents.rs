@@ -18,7 +18,13 @@ pub struct ListContents {
 
 impl Default for ListContents {
     fn default() -> Self {
-        Self { text: Vec::new(), index: HashTable::new(), hasher: RandomState::new(), lengths: 0, firsts: 0 }
+        Self {
+            text: Vec::new(),
+            index: HashTable::new(),
+            hasher: RandomState::new(),
+            lengths: 0,
+            firsts: 0,
+        }
     }
 }
 
@@ -66,7 +72,9 @@ impl ListContents {
     pub fn contains(&self, entry: &[u8]) -> bool {
         self.may_contain(entry) && {
             let hash = self.hasher.hash_one(entry);
-            self.index.find(hash, |&place| self.entry(place) == entry).is_some()
+            self.index
+                .find(hash, |&place| self.entry(place) == entry)
+                .is_some()
         }
     }
 
@@ -78,23 +86,28 @@ impl ListContents {
 
     fn entry(&self, (start, length): (u32, u32)) -> &[u8] {
         let start = start as usize;
-        self.text.get(start..start + length as usize).unwrap_or_default()
+        self.text
+            .get(start..start + length as usize)
+            .unwrap_or_default()
     }
 
     fn insert(&mut self, entry: &[u8]) {
-        let (Ok(start), Ok(length)) = (u32::try_from(self.text.len()), u32::try_from(entry.len())) else {
+        let (Ok(start), Ok(length)) = (u32::try_from(self.text.len()), u32::try_from(entry.len()))
+        else {
             return;
         };
         let hash = self.hasher.hash_one(entry);
         let text = &self.text;
         let at = |&(start, length): &(u32, u32)| {
-            text.get(start as usize..start as usize + length as usize).unwrap_or_default()
+            text.get(start as usize..start as usize + length as usize)
+                .unwrap_or_default()
         };
         if self.index.find(hash, |place| at(place) == entry).is_some() {
             return;
         }
         let hasher = &self.hasher;
-        self.index.insert_unique(hash, (start, length), |place| hasher.hash_one(at(place)));
+        self.index
+            .insert_unique(hash, (start, length), |place| hasher.hash_one(at(place)));
         self.text.extend_from_slice(entry);
         self.lengths |= 1 << entry.len().min(63);
         self.firsts |= 1 << entry.first().map_or(0, |byte| byte & 63);

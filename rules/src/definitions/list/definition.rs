@@ -82,10 +82,14 @@ impl Hash {
     /// The digest in lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(self, text: &[u8]) -> String {
-        const DIGITS: [char; 16] =
-            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
         let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('0');
-        self.digest(text).into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        self.digest(text)
+            .into_iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect()
     }
 }
 
@@ -157,7 +161,11 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
     let source = value.split(char::is_whitespace).next().unwrap_or_default();
     let options = options(value);
     let option = |name: &str| {
-        options.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        options
+            .iter()
+            .rev()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
     };
     let length = value.bytes().take_while(u8::is_ascii_alphanumeric).count();
     let word = value.get(..length).unwrap_or_default();
@@ -169,11 +177,15 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
         },
         "http" | "https" => http(source, &option)?,
         "" => {
-            return Err(Refusal::invalid("the list has no type")
-                .help("write memory, file:/path or a URL"));
+            return Err(
+                Refusal::invalid("the list has no type").help("write memory, file:/path or a URL")
+            );
         }
         "pubsubitemid" => {
-            return Err(Refusal::new(Code::Unsupported, "lists of type 'pubsubitemid' are not supported yet"));
+            return Err(Refusal::new(
+                Code::Unsupported,
+                "lists of type 'pubsubitemid' are not supported yet",
+            ));
         }
         other => {
             return Err(Refusal::invalid(format!("Unknown list type '{other}'"))
@@ -192,29 +204,48 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
             })?),
             _ => None,
         },
-        filters: option("filter").map(parse_filters).transpose()?.unwrap_or_default(),
+        filters: option("filter")
+            .map(parse_filters)
+            .transpose()?
+            .unwrap_or_default(),
         backend,
     })
 }
 
 fn http<'v>(url: &str, option: &dyn Fn(&str) -> Option<&'v str>) -> Result<Backend, Refusal> {
     let ttl = option("ttl").unwrap_or("3600");
-    let ttl = ttl.trim().parse::<f64>().ok().filter(|ttl| ttl.is_finite() && *ttl >= 0.0).ok_or_else(|| {
-        Refusal::invalid(format!("invalid ttl for <{url}> (expected number of seconds)"))
-    })?;
+    let ttl = ttl
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|ttl| ttl.is_finite() && *ttl >= 0.0)
+        .ok_or_else(|| {
+            Refusal::invalid(format!(
+                "invalid ttl for <{url}> (expected number of seconds)"
+            ))
+        })?;
     if let Some(pattern) = option("pattern")
         && let Err(error) = Pattern::new(pattern.as_bytes(), Mode::Iterate)
     {
-        return Err(Refusal::new(Code::Pattern, format!("invalid pattern for <{url}>")).help(error.to_string()));
+        return Err(
+            Refusal::new(Code::Pattern, format!("invalid pattern for <{url}>"))
+                .help(error.to_string()),
+        );
     }
-    let verify = option("checkcert").or(option("checkcerts")).unwrap_or("when-sni");
+    let verify = option("checkcert")
+        .or(option("checkcerts"))
+        .unwrap_or("when-sni");
     if !["always", "never", "when-sni"].contains(&verify) {
         return Err(Refusal::invalid(format!("invalid checkcert: {verify}"))
             .help("write always, never or when-sni"));
     }
     Ok(Backend::Http {
         url: url.to_owned(),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be a number from 0 on; `as` saturates")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked to be a number from 0 on; `as` saturates"
+        )]
         ttl: ttl as u64,
         pattern: option("pattern").map(str::to_owned),
         verify_certificate: verify != "never",
@@ -229,7 +260,11 @@ fn parse_limit(text: &str) -> Result<usize, Refusal> {
         return Err(Refusal::invalid("cache size must be greater than zero")
             .help("limit is the number of entries, from 1 on"));
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be at least 1; `as` saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be at least 1; `as` saturates"
+    )]
     let limit = limit as usize;
     Ok(limit.min(super::MAX_ADDED))
 }
@@ -248,14 +283,23 @@ fn parse_filters(text: &str) -> Result<Vec<Filter>, Refusal> {
 
 /// `(key: value, key: value)` behind the first word; a value ends at the next comma.
 fn options(value: &str) -> Vec<(&str, &str)> {
-    let Some(at) = value.find(char::is_whitespace) else { return Vec::new() };
+    let Some(at) = value.find(char::is_whitespace) else {
+        return Vec::new();
+    };
     let rest = value.get(at..).unwrap_or_default().trim_start();
-    let inside = rest.strip_prefix('(').and_then(|rest| rest.rfind(')').and_then(|end| rest.get(..end)));
-    let Some(mut inside) = inside else { return Vec::new() };
+    let inside = rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.rfind(')').and_then(|end| rest.get(..end)));
+    let Some(mut inside) = inside else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     while let Some(colon) = inside.find(':') {
         let key = inside.get(..colon).unwrap_or_default();
-        let key = key.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+        let key = key
+            .rsplit(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
         let value = inside.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(' ').unwrap_or(value);
         let end = value.find(',').unwrap_or(value.len());
@@ -273,7 +317,8 @@ mod tests {
 
     #[test]
     fn options_end_at_commas() {
-        let list = parse("http://h/x (ttl: 60, pattern: \"d\" *\"([^\"]+)\", hash: sha1)").expect("a list");
+        let list = parse("http://h/x (ttl: 60, pattern: \"d\" *\"([^\"]+)\", hash: sha1)")
+            .expect("a list");
         assert_eq!(list.hash, Some(Hash::Sha1));
         assert_eq!(
             list.backend,
@@ -288,13 +333,23 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "/etc/x", "ftp:x", "memory (limit: 0)", "memory (limit: x)", "memory (filter: nope)"] {
+        for bad in [
+            "",
+            "/etc/x",
+            "ftp:x",
+            "memory (limit: 0)",
+            "memory (limit: x)",
+            "memory (filter: nope)",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn hex_is_lower_case() {
-        assert_eq!(Hash::Sha1.hex(b""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+        assert_eq!(
+            Hash::Sha1.hex(b""),
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+        );
     }
 }

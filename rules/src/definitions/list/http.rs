@@ -50,11 +50,18 @@ impl Schedule {
     /// A schedule that is due at once; `None` if the list is no http list.
     #[must_use]
     pub fn new(definition: &ListDefinition, now: Timestamp) -> Option<Self> {
-        let Backend::Http { url, ttl, pattern, verify_certificate } = &definition.backend else {
+        let Backend::Http {
+            url,
+            ttl,
+            pattern,
+            verify_certificate,
+        } = &definition.backend
+        else {
             return None;
         };
-        let pattern =
-            pattern.as_ref().and_then(|pattern| Pattern::new(pattern.as_bytes(), Mode::Iterate).ok());
+        let pattern = pattern
+            .as_ref()
+            .and_then(|pattern| Pattern::new(pattern.as_bytes(), Mode::Iterate).ok());
         Some(Self {
             url: url.clone(),
             ttl: *ttl,
@@ -89,7 +96,12 @@ impl Schedule {
     }
 
     /// Takes an answer: new contents, or `None` if the old ones stay. `jitter` is added to the delay.
-    pub fn answered(&mut self, answer: &Answer, now: Timestamp, jitter: Duration) -> Option<ListContents> {
+    pub fn answered(
+        &mut self,
+        answer: &Answer,
+        now: Timestamp,
+        jitter: Duration,
+    ) -> Option<ListContents> {
         let mut delay = self.ttl;
         let mut contents = None;
         match answer.code {
@@ -100,7 +112,11 @@ impl Schedule {
             }
             304 => self.failures = 0,
             0 | 400..=599 => {
-                delay = RETRIES.get(self.failures).or(RETRIES.last()).copied().unwrap_or(300);
+                delay = RETRIES
+                    .get(self.failures)
+                    .or(RETRIES.last())
+                    .copied()
+                    .unwrap_or(300);
                 self.failures += 1;
             }
             _ => {}
@@ -115,7 +131,9 @@ impl Schedule {
 
     fn entries(&self, body: &[u8]) -> ListContents {
         let Some(pattern) = &self.pattern else {
-            let lines = body.split(|&byte| byte == b'\n' || byte == b'\r').filter(|line| !line.is_empty());
+            let lines = body
+                .split(|&byte| byte == b'\n' || byte == b'\r')
+                .filter(|line| !line.is_empty());
             return ListContents::from_entries(lines);
         };
         let budget = Budget::new(STEPS);
