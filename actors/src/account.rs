@@ -6,7 +6,12 @@
 //! While it waits for the store it holds its own queue, and nobody else's.
 
 mod blocking;
+mod blocklist;
+mod catch_up;
+mod contacts;
+mod fan_out;
 mod iq;
+mod lifecycle;
 mod message;
 mod offline;
 mod presence;
@@ -20,32 +25,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::fut::wrap_future;
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Context, Handler, Message};
 use serde::Serialize;
-use xmpp::stanza_error::{Condition, StanzaError};
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::core::Core;
 use crate::delivery::Deliver;
 use crate::handle::SessionHandle;
 use crate::observe::Observe;
-use crate::route::route_or_bounce;
 use crate::supervise::{RestartPolicy, Supervise};
 use crate::tables::AccountHandle;
 
 pub(crate) use blocking::blocked_by_sender;
+pub use blocklist::Blocklist;
+pub use contacts::{Contact, Roster, SharedContact};
+pub use fan_out::Told;
 pub(crate) use iq::{has_node, store_error};
-pub use profile::{Blocklist, Profile, Roster, SharedContacts};
-
-/// Stanzas that an account holds while it waits for the store.
-const MAX_HELD: usize = 2048;
-/// How long an account without sessions stays active.
-const IDLE: Duration = Duration::from_secs(30);
-/// How long a retired account passes on what was under way to it.
-const AFTERLIFE: Duration = Duration::from_secs(2);
-/// How long to wait before the stored state is read again after a failure.
-const RELOAD: Duration = Duration::from_secs(1);
+pub use profile::Profile;
 
 /// A session binds a resource of this account. Sent by the session's negotiation.
 #[derive(Debug, Message)]
@@ -92,18 +88,19 @@ pub struct AccountChanged {
 enum Held {
     Deliver(Deliver),
     FromClient(Deliver),
-    Detach(Arc<SessionHandle>),
+    Told(Told),
+    /// The session has left the list; others are still to be told.
+    Gone(Arc<SessionHandle>),
+    Changed,
 }
 
-/// Whether stanzas are handled now.
+/// Where in its life the account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The stored state is being read.
     Loading,
-    /// Stanzas are handled as they come.
+    /// Stanzas are handled as they come, unless something is waited for.
     Ready,
-    /// Something is being stored or read, and what comes meanwhile has to wait for it.
-    Waiting,
     /// A newer account has taken this one's place: everything is passed on to it.
     Retired,
 }
@@ -114,9 +111,13 @@ pub struct Account {
     handle: Arc<AccountHandle>,
     profile: Arc<Profile>,
     phase: Phase,
+    /// What is being stored, read or handed on in portions: what comes meanwhile has to wait for it.
+    waits: u32,
     held: VecDeque<Held>,
     /// Offline messages handed to the store and not yet committed.
     appending: usize,
+    /// Blocklist pushes so far: each has an id of its own.
+    pushes: u32,
     /// Whether a look at whether anybody needs this account is due.
     is_timed: bool,
     report: AccountReport,
@@ -129,7 +130,7 @@ pub struct AccountReport {
     pub sessions: usize,
     /// Sessions that sent available presence.
     pub available: usize,
-    /// Items in the roster.
+    /// Contacts, those of shared groups included.
     pub roster_items: usize,
     /// Stanzas held while the store is read.
     pub held: usize,
@@ -162,7 +163,10 @@ impl Observe for Account {
         let sessions = self.handle.sessions();
         AccountReport {
             sessions: sessions.len(),
-            available: sessions.iter().filter(|session| session.priority().is_some()).count(),
+            available: sessions
+                .iter()
+                .filter(|session| session.priority().is_some())
+                .count(),
             roster_items: self.profile.roster.len(),
             held: self.held.len(),
             ..self.report.clone()
@@ -182,11 +186,7 @@ impl Handler<Deliver> for Account {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, context: &mut Context<Self>) {
-        match self.phase {
-            Phase::Ready => self.deliver(deliver, context),
-            Phase::Retired => self.pass_on(deliver),
-            Phase::Loading | Phase::Waiting => self.hold(Held::Deliver(deliver)),
-        }
+        self.accept(Held::Deliver(deliver), context);
     }
 }
 
@@ -194,30 +194,31 @@ impl Handler<FromClient> for Account {
     type Result = ();
 
     fn handle(&mut self, FromClient(deliver): FromClient, context: &mut Context<Self>) {
-        match self.phase {
-            Phase::Ready => self.from_client(deliver, context),
-            Phase::Retired => self.pass_on(deliver),
-            Phase::Loading | Phase::Waiting => self.hold(Held::FromClient(deliver)),
-        }
+        self.accept(Held::FromClient(deliver), context);
     }
 }
 
 impl Handler<Attach> for Account {
     type Result = Result<(), BindRefused>;
 
-    fn handle(&mut self, Attach(session): Attach, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Attach(session): Attach, context: &mut Context<Self>) -> Self::Result {
         if self.phase == Phase::Retired {
             return Err(BindRefused::Moving);
         }
-        let mut sessions = self.handle.sessions().to_vec();
-        if let Some(index) = sessions.iter().position(|old| old.jid == session.jid) {
+        self.forget_closed(context);
+        let old = self
+            .handle
+            .sessions()
+            .iter()
+            .find(|old| old.jid == session.jid)
+            .cloned();
+        if let Some(old) = old {
             // Prosody's default: the newer session wins (RFC 6120 §7.7.2.2, the third way).
-            let old = sessions.remove(index);
             old.end(StreamError::new(StreamCondition::Conflict));
-            self.gone(&old);
+            self.leave(&old, context);
         }
+        let mut sessions = self.handle.sessions().to_vec();
         if sessions.len() >= self.core.config().limits.sessions {
-            self.handle.set_sessions(sessions);
             return Err(BindRefused::TooMany);
         }
         sessions.push(session);
@@ -230,11 +231,7 @@ impl Handler<Detach> for Account {
     type Result = ();
 
     fn handle(&mut self, Detach(session): Detach, context: &mut Context<Self>) {
-        match self.phase {
-            Phase::Ready => self.detach(&session),
-            Phase::Loading | Phase::Waiting => self.hold(Held::Detach(session)),
-            Phase::Retired => {}
-        }
+        self.leave(&session, context);
         self.retire_when_idle(context);
     }
 }
@@ -243,7 +240,7 @@ impl Handler<Retire> for Account {
     type Result = ();
 
     fn handle(&mut self, _: Retire, context: &mut Context<Self>) {
-        if self.handle.sessions().is_empty() && self.phase == Phase::Ready && self.appending == 0 {
+        if self.is_unused() {
             self.retire(context);
         }
     }
@@ -259,22 +256,24 @@ impl Handler<AccountChanged> for Account {
                 session.end(StreamError::with_text(StreamCondition::NotAuthorized, text));
             }
         }
-        if self.phase == Phase::Ready {
-            self.load(context);
-        }
+        self.accept(Held::Changed, context);
     }
 }
 
 impl Account {
     /// The account of `handle`; made by the supervisor's factory, at first and after every fault.
+    /// What its predecessor published holds until the stored state has been read anew.
     pub fn new(core: Arc<Core>, handle: Arc<AccountHandle>) -> Self {
+        let profile = Arc::clone(&handle.profile());
         Self {
             core,
             handle,
-            profile: Arc::default(),
+            profile,
             phase: Phase::Loading,
+            waits: 0,
             held: VecDeque::new(),
             appending: 0,
+            pushes: 0,
             is_timed: false,
             report: AccountReport::default(),
         }
@@ -285,106 +284,12 @@ impl Account {
         (&self.core, &self.handle)
     }
 
-    /// Reads the stored state; until it is there, stanzas are held.
-    fn load(&mut self, context: &mut Context<Self>) {
-        self.phase = Phase::Loading;
-        let load = Profile::load(Arc::clone(&self.core), self.handle.jid.clone());
-        let load = wrap_future::<_, Self>(load);
-        context.spawn(actix::ActorFutureExt::map(load, |loaded, account, context| match loaded {
-            Ok(profile) => account.loaded(profile, context),
-            Err(error) => {
-                tracing::error!(account = %account.handle.jid, %error, "can not read the account");
-                context.run_later(RELOAD, Self::load);
-            }
-        }));
-    }
-
-    fn loaded(&mut self, profile: Profile, context: &mut Context<Self>) {
-        self.publish(profile);
-        self.phase = Phase::Ready;
-        self.forget_closed();
-        self.release(context);
-        self.retire_when_idle(context);
-    }
-
-    /// Lets go of sessions that ended while this account could not be told.
-    fn forget_closed(&mut self) {
-        let closed: Vec<_> =
-            self.handle.sessions().iter().filter(|session| !session.is_open()).cloned().collect();
-        for session in closed {
-            self.detach(&session);
-        }
-    }
-
     /// Makes `profile` what rules and sessions see.
     fn publish(&mut self, profile: Profile) {
         self.profile = Arc::new(profile);
         self.handle.set_profile(Arc::clone(&self.profile));
     }
-
-    fn hold(&mut self, held: Held) {
-        if self.held.len() < MAX_HELD {
-            self.held.push_back(held);
-            return;
-        }
-        match held {
-            Held::Deliver(deliver) | Held::FromClient(deliver) => {
-                deliver.bounce(StanzaError::new(Condition::ResourceConstraint));
-            }
-            // The session is closed; what it misses is caught up with at the next look at the list.
-            Held::Detach(session) => self.gone(&session),
-        }
-    }
-
-    /// Handles what was held, until something makes the account wait again.
-    fn release(&mut self, context: &mut Context<Self>) {
-        while self.phase == Phase::Ready {
-            match self.held.pop_front() {
-                Some(Held::Deliver(deliver)) => self.deliver(deliver, context),
-                Some(Held::FromClient(deliver)) => self.from_client(deliver, context),
-                Some(Held::Detach(session)) => self.detach(&session),
-                None => return,
-            }
-        }
-    }
-
-    fn detach(&mut self, session: &Arc<SessionHandle>) {
-        let mut sessions = self.handle.sessions().to_vec();
-        let before = sessions.len();
-        sessions.retain(|other| other.id != session.id);
-        if sessions.len() < before {
-            self.handle.set_sessions(sessions);
-            self.gone(session);
-        }
-    }
-
-    /// Without sessions the account retires after a while, at once when no such user exists.
-    fn retire_when_idle(&mut self, context: &mut Context<Self>) {
-        if self.is_timed || !self.handle.sessions().is_empty() {
-            return;
-        }
-        self.is_timed = true;
-        let period = if self.profile.exists { IDLE } else { AFTERLIFE };
-        context.run_later(period, |account, context| {
-            account.is_timed = false;
-            let is_busy = account.phase != Phase::Ready || account.appending > 0;
-            match is_busy || !account.handle.sessions().is_empty() {
-                true => account.retire_when_idle(context),
-                false => account.retire(context),
-            }
-        });
-    }
-
-    /// Leaves the tables; what was under way is passed on to whoever comes after.
-    fn retire(&mut self, context: &mut Context<Self>) {
-        self.core.tables.retire(&self.handle);
-        self.phase = Phase::Retired;
-        let slot = self.handle.slot().cloned();
-        let core = Arc::clone(&self.core);
-        context.run_later(AFTERLIFE, move |_, _| core.stop_account(slot));
-    }
-
-    fn pass_on(&self, deliver: Deliver) {
-        route_or_bounce(&self.core, self.handle.arbiter, deliver);
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use xmpp::jid::BareJid;
 use xmpp::sasl::ServerSecret;
 use xmpp::stream::{HostSettings, StreamSettings};
 
-use crate::account::{Account, SharedContacts};
+use crate::account::{Account, SharedContact};
 use crate::arbiters::Workers;
 use crate::firewall::Firewall;
 use crate::password::PasswordWorkers;
@@ -114,14 +114,13 @@ impl Core {
     }
 
     /// What shared groups add to the roster of `user`.
-    pub fn shared_contacts(&self, user: &BareJid) -> SharedContacts {
-        match self.tables.host(user.domain().as_str()) {
-            Some(host) => SharedContacts {
-                version: host.groups.version(),
-                items: host.groups.contacts_of(user),
-            },
-            None => SharedContacts::default(),
-        }
+    pub fn shared_contacts(&self, user: &BareJid) -> Vec<SharedContact> {
+        let Some(host) = self.tables.host(user.domain().as_str()) else { return Vec::new() };
+        let shared = host.groups.contacts_of(user).into_iter().map(|item| {
+            let sees_user = host.groups.lets_see(user, &item.jid);
+            SharedContact { item, sees_user }
+        });
+        shared.collect()
     }
 
     /// Ends a retired account's actor.
@@ -144,7 +143,7 @@ impl Core {
             // Its predecessor still passes on what was under way to it.
             Err(SpawnError::Taken(_)) => {
                 let number = self.next_account.fetch_add(1, Ordering::Relaxed);
-                let path = ActorPath::root("accounts").child(&format!("{jid}#{number}"));
+                let path = ActorPath::root("accounts").child(format!("{jid}#{number}"));
                 self.spawn_account_at(path, handle).ok()
             }
             Err(error) => {

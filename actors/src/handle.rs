@@ -50,7 +50,7 @@ pub struct SessionHandle {
 #[derive(Debug, Default)]
 pub struct Presence {
     /// The last available presence that was broadcast; `None` while unavailable.
-    pub available: Option<Stanza>,
+    pub available: Option<Arc<Stanza>>,
     /// Priority of that presence, -128 to 127 (RFC 6121 §4.7.2.3).
     pub priority: i8,
     /// The client asked for the roster and receives pushes (RFC 6121 §2.2).
@@ -59,6 +59,8 @@ pub struct Presence {
     pub wants_blocklist: bool,
     /// Who was sent directed available presence; at most [`MAX_DIRECTED`].
     pub directed: HashSet<Jid>,
+    /// The session has ended and others have been told: nothing more is said in its name.
+    pub is_gone: bool,
 }
 
 /// Messages that this session sent and nobody has taken responsibility for yet.
@@ -67,6 +69,8 @@ struct Ledger {
     outstanding: AtomicU32,
     lost: AtomicU32,
     waited_for: AtomicBool,
+    /// Presence that the own account has not handed on yet.
+    presences: AtomicU32,
 }
 
 impl SessionHandle {
@@ -178,6 +182,27 @@ impl SessionHandle {
         false
     }
 
+    /// Whether presence of this session is still on its way through its account; if so [`Settled`] is
+    /// sent once it is not. What the client sent after it has to wait (RFC 6120 §10.1).
+    pub fn wait_for_presence(&self) -> bool {
+        if self.ledger.presences.load(Ordering::SeqCst) == 0 {
+            return false;
+        }
+        self.ledger.waited_for.store(true, Ordering::SeqCst);
+        self.ledger.presences.load(Ordering::SeqCst) > 0
+    }
+
+    /// Bytes that may be queued before the client counts as too slow.
+    pub fn room(&self) -> usize {
+        self.outbound.room()
+    }
+
+    /// Waits until all that is queued has been written, or nothing is written any more. For one
+    /// waiter.
+    pub async fn flushed(&self) {
+        self.outbound.flushed().await;
+    }
+
     /// Messages lost to a fault of this node since the last call.
     pub fn take_lost(&self) -> u32 {
         self.ledger.lost.swap(0, Ordering::AcqRel)
@@ -192,13 +217,20 @@ impl SessionHandle {
 pub struct Ticket {
     session: Arc<SessionHandle>,
     settled: bool,
+    is_presence: bool,
 }
 
 impl Ticket {
     /// Opens a ticket for a message of `session`.
     pub fn new(session: &Arc<SessionHandle>) -> Self {
         session.ledger.outstanding.fetch_add(1, Ordering::SeqCst);
-        Self { session: Arc::clone(session), settled: false }
+        Self { session: Arc::clone(session), settled: false, is_presence: false }
+    }
+
+    /// Opens a ticket for presence that goes through the own account. Nothing is lost with it.
+    pub fn of_presence(session: &Arc<SessionHandle>) -> Self {
+        session.ledger.presences.fetch_add(1, Ordering::SeqCst);
+        Self { session: Arc::clone(session), settled: false, is_presence: true }
     }
 
     /// The node has taken responsibility for the message.
@@ -210,10 +242,14 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let ledger = &self.session.ledger;
-        if !self.settled {
+        let count = match self.is_presence {
+            true => &ledger.presences,
+            false => &ledger.outstanding,
+        };
+        if !self.settled && !self.is_presence {
             ledger.lost.fetch_add(1, Ordering::SeqCst);
         }
-        let was_last = ledger.outstanding.fetch_sub(1, Ordering::SeqCst) == 1;
+        let was_last = count.fetch_sub(1, Ordering::SeqCst) == 1;
         if was_last && ledger.waited_for.swap(false, Ordering::SeqCst) {
             // A session whose mailbox is full asks again when it next looks at its queue.
             let _refused = offer(&self.session.session, Settled);

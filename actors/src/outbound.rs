@@ -138,6 +138,12 @@ impl Outbound {
         queue.pending.len() + queue.in_flight
     }
 
+    /// Bytes that may still be pushed.
+    pub fn room(&self) -> usize {
+        let queue = self.queue.lock();
+        queue.limit.saturating_sub(queue.pending.len() + queue.in_flight)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

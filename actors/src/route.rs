@@ -67,6 +67,9 @@ fn to_host(core: &Core, deliver: Deliver) -> Result<(), Deliver> {
     let host = domain.and_then(|domain| core.tables.host(domain.as_str()));
     match host {
         Some(host) => host.offer(deliver).map_err(Refused::into_inner),
-        None => Ok(deliver.bounce(StanzaError::new(Condition::ItemNotFound))),
+        None => {
+            deliver.bounce(StanzaError::new(Condition::ItemNotFound));
+            Ok(())
+        }
     }
 }

@@ -9,8 +9,8 @@ use xmpp::stanza_error::{Condition, StanzaError};
 use xmpp::{Stanza, StanzaKind, XmlWriter, ns};
 
 use super::iq::store_error;
-use super::profile::{BLOCKED, Blocklist};
-use super::{Account, Profile};
+use super::profile::BLOCKED;
+use super::{Account, Blocklist, Profile};
 use crate::delivery::Deliver;
 use crate::handle::SessionHandle;
 
@@ -37,21 +37,21 @@ impl Change {
 
 impl Account {
     /// Whether the user has blocked the sender; the own account and the own server never are.
-    pub(super) fn refuses(&self, deliver: &Deliver) -> bool {
+    pub(super) fn refuses(&self, from: &Jid) -> bool {
         let blocklist = &self.profile.blocklist;
-        if blocklist.0.is_empty() {
-            return false;
-        }
-        let Some(from) = deliver.stanza.from() else { return false };
-        bare_str(from) != self.handle.jid.as_str() && blocklist.blocks(from)
+        blocklist.blocks(from) && bare_str(from) != self.handle.jid.as_str()
     }
 
     /// XEP-0191 §3.2: as if the user were not there.
     pub(super) fn refuse_blocked(&mut self, deliver: Deliver) {
         match deliver.stanza.kind() {
             StanzaKind::Presence => deliver.settle(),
-            StanzaKind::Message if deliver.stanza.type_attr() == Some("groupchat") => deliver.settle(),
-            StanzaKind::Message | StanzaKind::Iq => self.bounce(deliver, Condition::ServiceUnavailable),
+            StanzaKind::Message if deliver.stanza.type_attr() == Some("groupchat") => {
+                deliver.settle()
+            }
+            StanzaKind::Message | StanzaKind::Iq => {
+                self.bounce(deliver, Condition::ServiceUnavailable)
+            }
         }
     }
 
@@ -60,7 +60,7 @@ impl Account {
             session.presence().wants_blocklist = true;
         }
         let profile = Arc::clone(&self.profile);
-        deliver.answer(|xml| write_list(xml, "blocklist", &profile.blocklist.0));
+        deliver.answer(|xml| write_list(xml, "blocklist", profile.blocklist.items()));
     }
 
     pub(super) fn block(&mut self, deliver: Deliver, context: &mut Context<Self>) {
@@ -69,7 +69,10 @@ impl Account {
             _ => return self.bounce(deliver, Condition::BadRequest),
         };
         let limit = self.core.config().limits.blocked;
-        let stored = self.core.store.block(&self.handle.jid, items.clone(), limit);
+        let stored = self
+            .core
+            .store
+            .block(&self.handle.jid, items.clone(), limit);
         self.wait_for(stored, context, move |account, stored, _| {
             account.changed(Change::Block, items, deliver, stored);
         });
@@ -100,55 +103,86 @@ impl Account {
             return deliver.bounce(store_error(&error));
         }
         let mut profile = Profile::clone(&self.profile);
-        let before = profile.blocklist.clone();
         match change {
-            Change::Block => add(&mut profile.blocklist, &items),
-            Change::Unblock => remove(&mut profile.blocklist, &items),
-        }
-        if matches!(change, Change::Block) {
-            self.show_to(&items, false);
-        }
-        self.publish(profile);
-        if matches!(change, Change::Unblock) {
-            let unblocked = if items.is_empty() { &before.0 } else { &items };
-            self.show_to(unblocked, true);
+            Change::Block => {
+                self.hide_from_blocked(&Blocklist::new(items.clone()));
+                profile.blocklist = profile.blocklist.with(&items);
+                self.publish(profile);
+            }
+            Change::Unblock => {
+                let before = std::mem::take(&mut profile.blocklist);
+                profile.blocklist = before.without(&items);
+                self.publish(profile);
+                self.return_to_unblocked(&before);
+            }
         }
         deliver.answer(|_| {});
         self.push_blocklist(change, &items);
     }
 
-    /// Contacts that see the user and are blocked see the user leave, and come back when unblocked
-    /// (XEP-0191 §3.4, §3.5).
-    fn show_to(&self, blocked: &[Jid], is_available: bool) {
-        let list = Blocklist(blocked.to_vec());
-        let contacts = self.profile.roster.contacts(|subscription| subscription.is_from());
-        for contact in contacts.filter(|contact| list.blocks(&Jid::from((*contact).clone()))) {
-            for mut presence in self.current_presence() {
-                presence.set_to(Some(contact.clone().into()));
-                if !is_available {
-                    presence.set_type(Some("unavailable")).set_content(bytes::Bytes::new());
+    /// Whoever saw the user and is blocked sees the user leave (XEP-0191 §3.4), contacts as well as
+    /// those who were sent directed presence.
+    fn hide_from_blocked(&self, blocked: &Blocklist) {
+        let contacts = self.profile.roster.contacts();
+        for contact in contacts.iter().filter(|contact| contact.sees_user()) {
+            if blocked.blocks(contact.jid()) && !self.profile.blocklist.blocks(contact.jid()) {
+                self.hide_from(contact.jid());
+            }
+        }
+        for session in self.handle.sessions().iter() {
+            let mut taken_back = Vec::new();
+            session.presence().directed.retain(|to| {
+                let is_blocked = blocked.blocks(to);
+                if is_blocked {
+                    taken_back.push(to.clone());
                 }
-                self.send(presence);
+                !is_blocked
+            });
+            for to in taken_back {
+                let mut stanza = Stanza::new(StanzaKind::Presence);
+                stanza.set_type(Some("unavailable"));
+                stanza.set_from(Some(session.jid.clone().into()));
+                stanza.set_to(Some(to));
+                self.send(stanza);
             }
         }
     }
 
-    fn push_blocklist(&self, change: Change, items: &[Jid]) {
+    /// Contacts that are blocked no longer see the user come back (XEP-0191 §3.5), and the user asks
+    /// whether they are there: what they sent meanwhile was refused.
+    fn return_to_unblocked(&self, before: &Blocklist) {
+        for contact in self.profile.roster.contacts() {
+            let jid = contact.jid();
+            if !before.blocks(jid) || self.profile.blocklist.blocks(jid) {
+                continue;
+            }
+            if contact.sees_user() {
+                self.show_current(jid);
+            }
+            if contact.is_seen() {
+                self.probe(jid);
+            }
+        }
+    }
+
+    fn push_blocklist(&mut self, change: Change, items: &[Jid]) {
+        self.pushes = self.pushes.wrapping_add(1);
+        let id = format!("portcullis-blocklist-{}", self.pushes);
         for session in self.handle.sessions().iter() {
             let is_interested = session.presence().wants_blocklist;
             if is_interested {
-                push(session, change, items);
+                push(session, &id, change, items);
             }
         }
     }
 }
 
-fn push(session: &SessionHandle, change: Change, items: &[Jid]) {
+fn push(session: &SessionHandle, id: &str, change: Change, items: &[Jid]) {
     let mut content = XmlWriter::new();
     write_list(&mut content, change.name(), items);
     let mut stanza = Stanza::new(StanzaKind::Iq);
     stanza.set_type(Some("set"));
-    stanza.set_id(Some("portcullis-blocklist-push"));
+    stanza.set_id(Some(id));
     stanza.set_to(Some(session.jid.clone().into()));
     stanza.set_content(content.finish());
     // A session that can not be told is ending; it reads the list when it is back.
@@ -158,7 +192,9 @@ fn push(session: &SessionHandle, change: Change, items: &[Jid]) {
 fn write_list(xml: &mut XmlWriter, name: &str, items: &[Jid]) {
     xml.open(name, ns::BLOCKING);
     for item in items {
-        xml.open("item", ns::BLOCKING).attr("jid", item.as_str()).close();
+        xml.open("item", ns::BLOCKING)
+            .attr("jid", item.as_str())
+            .close();
     }
     xml.close();
 }
@@ -166,21 +202,14 @@ fn write_list(xml: &mut XmlWriter, name: &str, items: &[Jid]) {
 /// The addresses that a request names.
 fn items(stanza: &Stanza, name: &str) -> Result<Vec<Jid>, ()> {
     let request = stanza.child(name, ns::BLOCKING).ok_or(())?;
-    let items = request.children().filter(|item| item.is("item", ns::BLOCKING));
-    items.map(|item| item.attribute("jid").and_then(|jid| Jid::new(&jid).ok()).ok_or(())).collect()
-}
-
-fn add(list: &mut Blocklist, items: &[Jid]) {
-    for item in items {
-        if !list.0.contains(item) {
-            list.0.push(item.clone());
-        }
-    }
-}
-
-fn remove(list: &mut Blocklist, items: &[Jid]) {
-    match items.is_empty() {
-        true => list.0.clear(),
-        false => list.0.retain(|blocked| !items.contains(blocked)),
-    }
+    let items = request
+        .children()
+        .filter(|item| item.is("item", ns::BLOCKING));
+    items
+        .map(|item| {
+            item.attribute("jid")
+                .and_then(|jid| Jid::new(&jid).ok())
+                .ok_or(())
+        })
+        .collect()
 }

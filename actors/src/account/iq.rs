@@ -10,7 +10,15 @@ use super::Account;
 use crate::delivery::Deliver;
 
 /// What the account answers to disco#info about itself (XEP-0030 §3.1).
-const FEATURES: &[&str] = &[ns::BLOCKING, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::PRIVATE, ns::ROSTER, ns::VCARD];
+const FEATURES: &[&str] = &[
+    ns::BLOCKING,
+    ns::DISCO_INFO,
+    ns::DISCO_ITEMS,
+    ns::PING,
+    ns::PRIVATE,
+    ns::ROSTER,
+    ns::VCARD,
+];
 
 /// Which way an iq goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +30,10 @@ enum Verb {
 impl Account {
     /// An iq for the user: to the resource that it names, or answered here.
     pub(super) fn deliver_iq(&mut self, deliver: Deliver, context: &mut Context<Self>) {
-        let is_full = deliver.stanza.to().is_some_and(|to| to.resource().is_some());
+        let is_full = deliver
+            .stanza
+            .to()
+            .is_some_and(|to| to.resource().is_some());
         if is_full && self.to_full_jid(&deliver.stanza) {
             return deliver.settle();
         }
@@ -69,12 +80,14 @@ impl Account {
             return self.bounce(deliver, Condition::BadRequest);
         };
         let from = deliver.stanza.from().map(bare_str);
-        let sees_user = from.is_some_and(|from| self.profile.roster.subscription_of(from).is_from());
+        let sees_user = from.is_some_and(|from| self.lets_see(from));
         match (verb, name.as_str(), namespace.as_str()) {
             (Verb::Get, "vCard", ns::VCARD) => self.get_vcard(deliver, context),
-            (Verb::Get, "ping", ns::PING) => deliver.answer(|_| {}),
-            // XEP-0030 §8: strangers must not learn from the answer that there is such a user.
-            (verb, name, namespace) if sees_user => self.common_iq(verb, (name, namespace), deliver),
+            // XEP-0030 §8: strangers must not learn from the answer that there is such a user. A ping
+            // would tell as much.
+            (verb, name, namespace) if sees_user => {
+                self.common_iq(verb, (name, namespace), deliver)
+            }
             _ => self.bounce(deliver, Condition::ServiceUnavailable),
         }
     }
@@ -96,9 +109,13 @@ impl Account {
         deliver.answer(|xml| {
             xml.open("query", ns::DISCO_INFO);
             xml.open("identity", ns::DISCO_INFO);
-            xml.attr("category", "account").attr("type", "registered").close();
+            xml.attr("category", "account")
+                .attr("type", "registered")
+                .close();
             for feature in FEATURES {
-                xml.open("feature", ns::DISCO_INFO).attr("var", feature).close();
+                xml.open("feature", ns::DISCO_INFO)
+                    .attr("var", feature)
+                    .close();
             }
             xml.close();
         });
@@ -112,8 +129,13 @@ impl Account {
         let sessions = self.handle.sessions().clone();
         deliver.answer(|xml| {
             xml.open("query", ns::DISCO_ITEMS);
-            for session in sessions.iter().filter(|session| session.priority().is_some()) {
-                xml.open("item", ns::DISCO_ITEMS).attr("jid", session.jid.as_str()).close();
+            for session in sessions
+                .iter()
+                .filter(|session| session.priority().is_some())
+            {
+                xml.open("item", ns::DISCO_ITEMS)
+                    .attr("jid", session.jid.as_str())
+                    .close();
             }
             xml.close();
         });

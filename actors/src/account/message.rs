@@ -1,4 +1,17 @@
 //! Messages to the user: RFC 6121 §8.5, and who of the sessions gets what.
+//!
+//! Where the RFC leaves a choice:
+//!
+//! | to | type | ours |
+//! |---|---|---|
+//! | bare | normal, chat | every available resource of the highest priority that is not negative; else kept |
+//! | bare | headline | every available resource whose priority is not negative; else dropped |
+//! | bare | groupchat | `service-unavailable` |
+//! | bare | error | dropped |
+//! | full, there | any | that resource, whatever its priority |
+//! | full, gone | chat | as to the bare address |
+//! | full, gone | normal, groupchat | `service-unavailable` |
+//! | full, gone | headline, error | dropped |
 
 use std::sync::Arc;
 
@@ -35,18 +48,35 @@ impl MessageType {
 impl Account {
     /// Delivers what the router handed over: blocklist, rules, then the sessions.
     pub(super) fn deliver(&mut self, deliver: Deliver, context: &mut Context<Self>) {
-        if self.refuses(&deliver) {
+        if deliver.stanza.from().is_some_and(|from| self.refuses(from)) {
             return self.refuse_blocked(deliver);
         }
-        let Some(deliver) = self.decide(deliver) else { return };
+        let Some(deliver) = self.decide(deliver) else {
+            return;
+        };
         if !self.profile.exists {
-            return self.bounce(deliver, Condition::ServiceUnavailable);
+            return self.no_such_user(deliver);
         }
         match deliver.stanza.kind() {
             StanzaKind::Message => self.deliver_message(deliver, context),
             StanzaKind::Presence => self.deliver_presence(deliver, context),
             StanzaKind::Iq => self.deliver_iq(deliver, context),
         }
+    }
+
+    /// RFC 6121 §8.5.1: messages and iqs are answered, presence is not, and a probe learns as much as
+    /// that of a stranger about a user who is there.
+    fn no_such_user(&mut self, deliver: Deliver) {
+        match (
+            deliver.stanza.kind(),
+            deliver.stanza.type_attr(),
+            deliver.stanza.from(),
+        ) {
+            (StanzaKind::Presence, Some("probe"), Some(from)) => self.deny_probe(from),
+            (StanzaKind::Presence, ..) => {}
+            _ => return self.bounce(deliver, Condition::ServiceUnavailable),
+        }
+        deliver.settle();
     }
 
     /// Answers with an error of `condition`, and counts it.
@@ -57,7 +87,10 @@ impl Account {
 
     fn deliver_message(&mut self, deliver: Deliver, context: &mut Context<Self>) {
         let kind = MessageType::of(&deliver.stanza);
-        let is_full = deliver.stanza.to().is_some_and(|to| to.resource().is_some());
+        let is_full = deliver
+            .stanza
+            .to()
+            .is_some_and(|to| to.resource().is_some());
         if is_full {
             if self.to_full_jid(&deliver.stanza) {
                 return self.delivered(deliver);
@@ -77,7 +110,9 @@ impl Account {
     pub(super) fn to_full_jid(&self, stanza: &Stanza) -> bool {
         let Some(to) = stanza.to() else { return false };
         let sessions = self.handle.sessions();
-        let session = sessions.iter().find(|session| session.jid.as_str() == to.as_str());
+        let session = sessions
+            .iter()
+            .find(|session| session.jid.as_str() == to.as_str());
         session.is_some_and(|session| session.send(stanza).is_ok())
     }
 
@@ -109,10 +144,15 @@ impl Account {
     fn to_most_available(&self, stanza: &Stanza) -> bool {
         let sessions = self.handle.sessions();
         if let [only] = sessions.as_slice() {
-            return only.priority().is_some_and(|priority| priority >= 0) && only.send(stanza).is_ok();
+            return only.priority().is_some_and(|priority| priority >= 0)
+                && only.send(stanza).is_ok();
         }
         let open = |session: &&Arc<SessionHandle>| session.is_open();
-        let highest = sessions.iter().filter(open).filter_map(|session| session.priority()).max();
+        let highest = sessions
+            .iter()
+            .filter(open)
+            .filter_map(|session| session.priority())
+            .max();
         match highest {
             Some(highest) if highest >= 0 => self.send_to(stanza, |priority| priority == highest),
             _ => false,

@@ -3,29 +3,39 @@
 use std::sync::Arc;
 
 use actix::Context;
-use xmpp::jid::{BareJid, Jid, bare_str};
+use xmpp::jid::{Jid, bare_str};
 use xmpp::roster::SubscriptionKind;
 use xmpp::stanza_error::{Condition, StanzaError};
-use xmpp::{Stanza, StanzaKind};
+use xmpp::{Stanza, StanzaKind, ns};
 
 use super::Account;
+use super::contacts::Contact;
+use super::fan_out::{Leg, Wave};
 use crate::delivery::{Deliver, Origin};
-use crate::handle::{MAX_DIRECTED, SessionHandle};
+use crate::handle::{MAX_DIRECTED, SessionHandle, Ticket};
 use crate::route::route_or_bounce;
+use crate::tables::AccountHandle;
 
 impl Account {
     /// Handles what one of the user's clients sent to its own server.
-    pub(super) fn from_client(&mut self, deliver: Deliver, context: &mut Context<Self>) {
+    pub(super) fn client_sent(&mut self, mut deliver: Deliver, context: &mut Context<Self>) {
         match deliver.stanza.kind() {
             StanzaKind::Presence => self.client_presence(deliver, context),
-            StanzaKind::Message | StanzaKind::Iq => self.deliver(deliver, context),
+            StanzaKind::Iq => self.deliver(deliver, context),
+            StanzaKind::Message => {
+                // RFC 6120 §10.3.1: to the user; a copy that is read later has to say to whom.
+                deliver.stanza.set_to(Some(self.handle.jid.clone().into()));
+                self.deliver(deliver, context);
+            }
         }
     }
 
     fn client_presence(&mut self, deliver: Deliver, context: &mut Context<Self>) {
-        let Some(session) = deliver.origin.session().cloned() else { return };
-        if !self.handle.sessions().iter().any(|known| known.id == session.id) {
-            return;
+        let Some(session) = deliver.origin.session().cloned() else {
+            return deliver.settle();
+        };
+        if session.presence().is_gone {
+            return deliver.settle();
         }
         let kind = SubscriptionKind::from_type(deliver.stanza.type_attr());
         match (kind, deliver.stanza.to().is_some()) {
@@ -33,8 +43,12 @@ impl Account {
             (_, true) => self.directed_presence(&session, deliver),
             (_, false) => match deliver.stanza.type_attr() {
                 None => self.available(&session, deliver, context),
-                Some("unavailable") => self.unavailable(&session, &deliver.stanza),
-                Some(_) => {}
+                Some("unavailable") => {
+                    // RFC 6121 §4.5.2: who leaves is told as well.
+                    let _gone = session.send(&deliver.stanza);
+                    self.unavailable(&session, deliver.stanza, deliver.ticket, context);
+                }
+                Some(_) => deliver.settle(),
             },
         }
     }
@@ -50,17 +64,18 @@ impl Account {
             let text = "the priority is a whole number from -128 to 127";
             return deliver.bounce(StanzaError::new(Condition::BadRequest).with_text(text));
         };
-        let stanza = deliver.stanza;
+        let stanza = Arc::new(deliver.stanza);
         let (is_initial, wants_offline) = {
             let mut presence = session.presence();
-            let is_initial = presence.available.replace(stanza.clone()).is_none();
+            let is_initial = presence.available.replace(Arc::clone(&stanza)).is_none();
             let was_negative = is_initial || presence.priority < 0;
             presence.priority = priority;
             (is_initial, was_negative && priority >= 0)
         };
-        self.broadcast(session, &stanza);
+        let legs = self.viewers();
+        self.broadcast(session, stanza, legs, deliver.ticket, context);
         if is_initial {
-            self.welcome(session);
+            self.welcome(session, context);
         }
         if wants_offline {
             self.flush_offline(session, context);
@@ -69,93 +84,138 @@ impl Account {
 
     /// What a resource is told when it becomes available: the presence of contacts (by probes,
     /// RFC 6121 §4.3.1) and of the user's other resources, and requests that wait (§3.1.3).
-    fn welcome(&mut self, session: &Arc<SessionHandle>) {
-        for contact in self.profile.roster.contacts(|subscription| subscription.is_to()) {
-            if !self.is_worth_telling(contact) {
-                continue;
-            }
-            let mut probe = Stanza::new(StanzaKind::Presence);
-            probe.set_type(Some("probe"));
-            probe.set_from(Some(session.jid.clone().into()));
-            probe.set_to(Some(contact.clone().into()));
-            self.send_as(session, probe);
-        }
-        for other in self.handle.sessions().iter().filter(|other| other.id != session.id) {
+    fn welcome(&mut self, session: &Arc<SessionHandle>, context: &mut Context<Self>) {
+        for other in self
+            .handle
+            .sessions()
+            .iter()
+            .filter(|other| other.id != session.id)
+        {
             let available = other.presence().available.clone();
-            if let Some(mut presence) = available {
-                presence.set_to(Some(session.jid.clone().into()));
+            if let Some(presence) = available {
                 // A session that can not be told is ending.
-                let _gone = session.send(&presence);
+                let _gone = session
+                    .send_with(|out| presence.write_with(out, presence.from(), Some(&session.jid)));
             }
         }
         for request in self.profile.roster.requests() {
             let _gone = session.send(request);
         }
+        let mut probe = Stanza::new(StanzaKind::Presence);
+        probe.set_type(Some("probe"));
+        probe.set_from(Some(session.jid.clone().into()));
+        let wave = Wave {
+            presence: Arc::new(probe),
+            // Only answers matter: who has no server that answers is not there.
+            origin: Origin::Node,
+            legs: vec![Leg::Contacts(Arc::clone(&self.profile), Contact::is_seen)],
+            next: 0,
+            ticket: None,
+        };
+        self.spread(wave, context);
     }
 
     /// Unavailable presence (RFC 6121 §4.5): to contacts, own resources, and whoever was sent
     /// directed presence.
-    fn unavailable(&mut self, session: &Arc<SessionHandle>, stanza: &Stanza) {
+    fn unavailable(
+        &mut self,
+        session: &Arc<SessionHandle>,
+        stanza: Stanza,
+        ticket: Option<Ticket>,
+        context: &mut Context<Self>,
+    ) {
         let (was_available, directed) = {
             let mut presence = session.presence();
             presence.priority = 0;
             let was_available = presence.available.take().is_some();
             (was_available, std::mem::take(&mut presence.directed))
         };
+        let mut directed: Vec<_> = directed.into_iter().collect();
+        let mut legs = Vec::new();
         if was_available {
-            self.broadcast(session, stanza);
+            directed.retain(|to| !self.profile.roster.sees_user(bare_str(to)));
+            legs = self.viewers();
         }
-        for to in directed {
-            if was_available && self.profile.roster.subscription_of(bare_str(&to)).is_from() {
-                continue;
-            }
-            let mut copy = stanza.clone();
-            copy.set_to(Some(to));
-            self.send_as(session, copy);
+        if !directed.is_empty() {
+            legs.push(Leg::Addresses(directed));
         }
+        self.broadcast(session, Arc::new(stanza), legs, ticket, context);
     }
 
     /// A session is gone: what it said about itself no longer holds (RFC 6121 §4.5.2).
-    pub(super) fn gone(&mut self, session: &Arc<SessionHandle>) {
+    pub(super) fn gone(&mut self, session: &Arc<SessionHandle>, context: &mut Context<Self>) {
         let mut stanza = Stanza::new(StanzaKind::Presence);
         stanza.set_type(Some("unavailable"));
         stanza.set_from(Some(session.jid.clone().into()));
-        self.unavailable(session, &stanza);
+        session.presence().is_gone = true;
+        self.unavailable(session, stanza, None, context);
     }
 
-    /// Sends a presence to the contacts that see the user, and to the user's available resources.
-    fn broadcast(&mut self, session: &Arc<SessionHandle>, stanza: &Stanza) {
-        for contact in self.profile.roster.contacts(|subscription| subscription.is_from()) {
-            if self.is_worth_telling(contact) {
-                let mut copy = stanza.clone();
-                copy.set_to(Some(contact.clone().into()));
-                self.send_as(session, copy);
+    /// Sends a presence to `legs`, and, if contacts are among them, to the own available resources.
+    fn broadcast(
+        &mut self,
+        session: &Arc<SessionHandle>,
+        presence: Arc<Stanza>,
+        legs: Vec<Leg>,
+        ticket: Option<Ticket>,
+        context: &mut Context<Self>,
+    ) {
+        if legs.iter().any(|leg| matches!(leg, Leg::Contacts(..))) {
+            for other in self.handle.sessions().iter() {
+                let is_available = other.presence().available.is_some();
+                if is_available {
+                    let _gone = other.send_with(|out| {
+                        presence.write_with(out, presence.from(), Some(&other.jid))
+                    });
+                }
             }
         }
-        for other in self.handle.sessions().iter() {
-            let is_available = other.presence().available.is_some();
-            if is_available {
-                let _gone = other.send_with(|out| {
-                    stanza.write_with(out, stanza.from(), Some(&Jid::from(other.jid.clone())));
-                });
-            }
-        }
+        let origin = Origin::Session(Arc::clone(session));
+        self.spread(
+            Wave {
+                presence,
+                origin,
+                legs,
+                next: 0,
+                ticket,
+            },
+            context,
+        );
     }
 
-    /// Presence to somebody of this node who is not online needs no delivery, unless rules want to
-    /// see it.
-    fn is_worth_telling(&self, contact: &BareJid) -> bool {
-        let tables = &self.core.tables;
-        if let Some(account) = tables.active(contact.as_str()) {
-            return !account.sessions().is_empty() || self.core.firewall.sees_deliver(contact.domain().as_str());
+    /// Who receives the user's presence: contacts, and for members of a public group whoever of the
+    /// host is online.
+    fn viewers(&self) -> Vec<Leg> {
+        let mut legs = vec![Leg::Contacts(Arc::clone(&self.profile), Contact::sees_user)];
+        let public = self.public_viewers();
+        if !public.is_empty() {
+            legs.push(Leg::Accounts(public));
         }
-        let domain = contact.domain().as_str();
-        !tables.is_local(domain) || contact.node().is_none() || self.core.firewall.sees_deliver(domain)
+        legs
+    }
+
+    fn public_viewers(&self) -> Vec<Arc<AccountHandle>> {
+        let domain = self.handle.jid.domain();
+        let host = self.core.tables.host(domain.as_str());
+        if !host.is_some_and(|host| host.groups.is_public(&self.handle.jid)) {
+            return Vec::new();
+        }
+        let mut accounts = self.core.tables.accounts();
+        accounts.retain(|account| {
+            account.jid.domain() == domain
+                && account.jid != self.handle.jid
+                && !account.sessions().is_empty()
+                && !self.profile.roster.sees_user(account.jid.as_str())
+                && !self.profile.blocklist.blocks(&account.jid)
+        });
+        accounts
     }
 
     /// Presence with a `to` (RFC 6121 §4.6).
     fn directed_presence(&mut self, session: &Arc<SessionHandle>, deliver: Deliver) {
-        let Some(to) = deliver.stanza.to() else { return };
+        let Some(to) = deliver.stanza.to() else {
+            return;
+        };
         let is_full = {
             let mut presence = session.presence();
             match deliver.stanza.type_attr() {
@@ -180,48 +240,78 @@ impl Account {
         if let Some(kind) = SubscriptionKind::from_type(deliver.stanza.type_attr()) {
             return self.contact_subscription(kind, deliver, context);
         }
-        let is_full = deliver.stanza.to().is_some_and(|to| to.resource().is_some());
-        match deliver.stanza.type_attr() {
-            Some("probe") => self.answer_probe(&deliver.stanza),
-            Some("error") | None | Some("unavailable") if is_full => {
+        let is_full = deliver
+            .stanza
+            .to()
+            .is_some_and(|to| to.resource().is_some());
+        match (deliver.stanza.type_attr(), deliver.stanza.from()) {
+            (Some("probe"), Some(from)) => self.answer_probe(from, deliver.stanza.to()),
+            (Some("error" | "unavailable") | None, _) if is_full => {
                 self.to_full_jid(&deliver.stanza);
             }
-            None | Some("unavailable") => {
+            (None | Some("unavailable"), _) => {
                 self.send_to(&deliver.stanza, |_| true);
             }
-            Some(_) => {}
+            _ => {}
         }
         deliver.settle();
     }
 
-    /// RFC 6121 §4.3.2.
-    fn answer_probe(&self, probe: &Stanza) {
-        let Some(from) = probe.from() else { return };
-        let bare = bare_str(from);
-        let is_own = bare == self.handle.jid.as_str();
-        let mut answer = Stanza::new(StanzaKind::Presence);
-        answer.set_from(Some(self.handle.jid.clone().into()));
-        answer.set_to(Some(from.clone()));
-        if !is_own && !self.profile.roster.subscription_of(bare).is_from() {
-            answer.set_type(Some("unsubscribed"));
-            answer.set_to(Some(from.to_bare().into()));
-            return self.send(answer);
+    /// RFC 6121 §4.3.2; a probe to a full address is about that resource.
+    pub(super) fn answer_probe(&self, from: &Jid, to: Option<&Jid>) {
+        if !self.lets_see(bare_str(from)) {
+            return self.deny_probe(from);
         }
-        let current = self.current_presence();
+        let resource = to.and_then(Jid::resource);
+        let mut current = self.current_presence();
+        current.retain(|presence| {
+            resource.is_none() || presence.from().and_then(Jid::resource) == resource
+        });
         if current.is_empty() {
+            let mut answer = Stanza::new(StanzaKind::Presence);
             answer.set_type(Some("unavailable"));
-            return self.send(answer);
+            answer.set_from(Some(self.handle.jid.clone().into()));
+            current.push(Arc::new(answer));
         }
-        for mut presence in current {
-            presence.set_to(Some(from.clone()));
-            self.send(presence);
+        for presence in current {
+            self.show(&presence, from.clone(), &Origin::Node);
         }
     }
 
+    /// The answer to a probe of somebody who does not see the user, or of a user who is not there.
+    pub(super) fn deny_probe(&self, from: &Jid) {
+        let mut answer = Stanza::new(StanzaKind::Presence);
+        answer.set_type(Some("unsubscribed"));
+        answer.set_from(Some(self.handle.jid.clone().into()));
+        answer.set_to(Some(from.to_bare().into()));
+        self.send(answer);
+    }
+
+    /// Whether whoever has this bare address may know whether the user is there.
+    pub(super) fn lets_see(&self, bare: &str) -> bool {
+        if bare == self.handle.jid.as_str() || self.profile.roster.sees_user(bare) {
+            return true;
+        }
+        let Some(host) = self.core.tables.host(self.handle.jid.domain().as_str()) else {
+            return false;
+        };
+        if !host.groups.is_public(&self.handle.jid) {
+            return false;
+        }
+        let Ok(viewer) = xmpp::jid::BareJid::new(bare) else {
+            return false;
+        };
+        viewer.domain() == self.handle.jid.domain()
+            && host.groups.lets_see(&self.handle.jid, &viewer)
+    }
+
     /// The last presence of each available resource.
-    pub(super) fn current_presence(&self) -> Vec<Stanza> {
+    pub(super) fn current_presence(&self) -> Vec<Arc<Stanza>> {
         let sessions = self.handle.sessions();
-        sessions.iter().filter_map(|session| session.presence().available.clone()).collect()
+        sessions
+            .iter()
+            .filter_map(|session| session.presence().available.clone())
+            .collect()
     }
 
     /// Routes a stanza that the node makes in the user's name.
@@ -230,15 +320,34 @@ impl Account {
         route_or_bounce(&self.core, self.handle.arbiter, deliver);
     }
 
-    /// Routes a stanza in the name of one session.
-    fn send_as(&self, session: &Arc<SessionHandle>, stanza: Stanza) {
-        let deliver = Deliver::new(stanza, Origin::Session(Arc::clone(session)));
-        route_or_bounce(&self.core, self.handle.arbiter, deliver);
+    /// Shows one address the presence of every available resource.
+    pub(super) fn show_current(&self, to: &Jid) {
+        for presence in self.current_presence() {
+            self.show(&presence, to.clone(), &Origin::Node);
+        }
+    }
+
+    /// Tells one address that every available resource is gone.
+    pub(super) fn hide_from(&self, to: &Jid) {
+        for presence in self.current_presence() {
+            let mut stanza = Stanza::new(StanzaKind::Presence);
+            stanza.set_type(Some("unavailable"));
+            stanza.set_from(presence.from().cloned());
+            self.show(&Arc::new(stanza), to.clone(), &Origin::Node);
+        }
+    }
+
+    /// Asks one contact for its presence, on behalf of all the user's resources.
+    pub(super) fn probe(&self, to: &Jid) {
+        let mut probe = Stanza::new(StanzaKind::Presence);
+        probe.set_type(Some("probe"));
+        probe.set_from(Some(self.handle.jid.clone().into()));
+        self.show(&Arc::new(probe), to.clone(), &Origin::Node);
     }
 }
 
 /// The priority of a presence, 0 if it names none (RFC 6121 §4.7.2.3).
 fn priority(stanza: &Stanza) -> Result<i8, std::num::ParseIntError> {
-    let priority = stanza.children().find(|child| child.name() == "priority" && child.ns() == xmpp::ns::CLIENT);
+    let priority = stanza.child("priority", ns::CLIENT);
     priority.map_or(Ok(0), |element| element.text().trim().parse())
 }

@@ -36,11 +36,18 @@ impl Account {
         };
         let limits = self.core.config().limits.clone();
         if xml.len() > limits.private_xml {
-            let text = format!("the piece has {} bytes, the limit is {}", xml.len(), limits.private_xml);
+            let text = format!(
+                "the piece has {} bytes, the limit is {}",
+                xml.len(),
+                limits.private_xml
+            );
             return deliver.bounce(StanzaError::new(Condition::NotAcceptable).with_text(text));
         }
         let items = limits.private_items;
-        let stored = self.core.store.set_private_xml(&self.handle.jid, key, xml, items);
+        let stored = self
+            .core
+            .store
+            .set_private_xml(&self.handle.jid, key, xml, items);
         self.wait_for(stored, context, move |_, stored, _| match stored {
             Ok(()) => deliver.answer(|_| {}),
             Err(error) => deliver.bounce(store_error(&error)),
@@ -56,7 +63,10 @@ fn piece(stanza: &Stanza) -> Option<(PrivateKey, Bytes)> {
     if pieces.next().is_some() || piece.has_ns(ns::PRIVATE) || piece.has_ns("") {
         return None;
     }
-    let key = PrivateKey { name: piece.name().to_owned(), ns: piece.ns().into_owned() };
+    let key = PrivateKey {
+        name: piece.name().to_owned(),
+        ns: piece.ns().into_owned(),
+    };
     let mut xml = Vec::new();
     piece.write_to(&mut xml);
     Some((key, xml.into()))

@@ -6,11 +6,11 @@ use xmpp::jid::BareJid;
 use xmpp::roster::ItemEdit;
 use xmpp::roster::subscription::remove;
 use xmpp::roster::wire::{RosterSet, read_set, write_item, write_removal};
-use xmpp::stanza_error::Condition;
+use xmpp::stanza_error::{Condition, StanzaError};
 use xmpp::{Stanza, StanzaKind, XmlWriter, ns};
 
-use super::{Account, Profile};
 use super::iq::store_error;
+use super::{Account, Profile};
 use crate::delivery::Deliver;
 
 impl Account {
@@ -28,8 +28,8 @@ impl Account {
         }
         deliver.answer(|xml| {
             xml.open("query", ns::ROSTER).attr("ver", &ver);
-            for item in roster.items() {
-                write_item(xml, item);
+            for contact in roster.contacts() {
+                write_item(xml, contact.shown());
             }
             xml.close();
         });
@@ -49,10 +49,22 @@ impl Account {
 
     fn update_item(&mut self, edit: ItemEdit, deliver: Deliver, context: &mut Context<Self>) {
         let contact = edit.jid.clone();
-        let item = edit.apply(self.profile.roster.item(&contact));
+        let roster = &self.profile.roster;
+        let item = roster.without_granted(edit).apply(roster.kept(&contact));
+        if roster.kept(&contact) == Some(&item) {
+            self.push_item(&contact);
+            return deliver.answer(|_| {});
+        }
         let put = ItemUpdate::Put(item.clone());
-        let update = RosterUpdate { contact: contact.clone(), item: put, request: RequestUpdate::Keep };
-        let stored = self.core.store.update_roster(&self.handle.jid, update, self.roster_limits());
+        let update = RosterUpdate {
+            contact: contact.clone(),
+            item: put,
+            request: RequestUpdate::Keep,
+        };
+        let stored = self
+            .core
+            .store
+            .update_roster(&self.handle.jid, update, self.roster_limits());
         self.wait_for(stored, context, move |account, stored, _| match stored {
             Ok(version) => {
                 let mut profile = Profile::clone(&account.profile);
@@ -68,14 +80,22 @@ impl Account {
 
     fn remove_item(&mut self, contact: BareJid, deliver: Deliver, context: &mut Context<Self>) {
         let roster = &self.profile.roster;
-        let Some(item) = roster.item(&contact) else {
+        if roster.is_granted(&contact) {
+            let text =
+                "this contact comes from a shared group of the server and can not be removed";
+            return deliver.bounce(StanzaError::new(Condition::NotAllowed).with_text(text));
+        }
+        let Some(item) = roster.kept(&contact) else {
             return self.bounce(deliver, Condition::ItemNotFound);
         };
         let step = remove(item, roster.has_request(&contact));
         let Some(update) = self.update_of(&contact, &step, &deliver.stanza) else {
             return deliver.answer(|_| {});
         };
-        let stored = self.core.store.update_roster(&self.handle.jid, update, self.roster_limits());
+        let stored = self
+            .core
+            .store
+            .update_roster(&self.handle.jid, update, self.roster_limits());
         self.wait_for(stored, context, move |account, stored, _| match stored {
             Ok(version) => {
                 account.apply(&contact, &step, version, None);
@@ -88,7 +108,9 @@ impl Account {
 
     /// Tells the interested resources what an item is now (RFC 6121 §2.1.6).
     pub(super) fn push_item(&self, contact: &BareJid) {
-        let Some(item) = self.profile.roster.item(contact) else { return };
+        let Some(item) = self.profile.roster.item(contact) else {
+            return;
+        };
         self.push_roster(|xml| write_item(xml, item));
     }
 

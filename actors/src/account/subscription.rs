@@ -24,12 +24,25 @@ impl Account {
         deliver: Deliver,
         context: &mut Context<Self>,
     ) {
-        let Some(contact) = deliver.stanza.to().map(xmpp::jid::Jid::to_bare) else { return };
+        let Some(contact) = deliver.stanza.to().map(xmpp::jid::Jid::to_bare) else {
+            return;
+        };
         if contact == self.handle.jid {
             return deliver.settle();
         }
         let roster = &self.profile.roster;
-        let step = outbound(kind, &contact, roster.item(&contact), roster.has_request(&contact));
+        let has_request = roster.has_request(&contact);
+        let is_granted = roster.is_granted(&contact);
+        // A shared group grants already what is asked for or given here; nothing is to be agreed on.
+        let is_needless = match kind {
+            SubscriptionKind::Subscribe => is_granted,
+            SubscriptionKind::Subscribed => is_granted && !has_request,
+            SubscriptionKind::Unsubscribe | SubscriptionKind::Unsubscribed => false,
+        };
+        if is_needless {
+            return deliver.settle();
+        }
+        let step = outbound(kind, &contact, roster.kept(&contact), has_request);
         self.store_step(contact, step, deliver, context);
     }
 
@@ -40,12 +53,20 @@ impl Account {
         deliver: Deliver,
         context: &mut Context<Self>,
     ) {
-        let Some(contact) = deliver.stanza.from().map(xmpp::jid::Jid::to_bare) else { return };
+        let Some(contact) = deliver.stanza.from().map(xmpp::jid::Jid::to_bare) else {
+            return;
+        };
         if contact == self.handle.jid {
             return deliver.settle();
         }
         let roster = &self.profile.roster;
-        let step = inbound(kind, &contact, roster.item(&contact), roster.has_request(&contact));
+        // Whom a shared group lets see the user is told so, and nothing is stored.
+        let is_settled = kind == SubscriptionKind::Subscribe && roster.sees_user(contact.as_str());
+        let item = match is_settled {
+            true => roster.item(&contact),
+            false => roster.kept(&contact),
+        };
+        let step = inbound(kind, &contact, item, roster.has_request(&contact));
         self.store_step(contact, step, deliver, context);
     }
 
@@ -62,7 +83,10 @@ impl Account {
             return deliver.settle();
         };
         let limits = self.roster_limits();
-        let stored = self.core.store.update_roster(&self.handle.jid, update, limits);
+        let stored = self
+            .core
+            .store
+            .update_roster(&self.handle.jid, update, limits);
         self.wait_for(stored, context, move |account, stored, _| match stored {
             Ok(version) => {
                 account.apply(&contact, &step, version, Some(&deliver.stanza));
@@ -74,7 +98,10 @@ impl Account {
     }
 
     pub(super) fn roster_limits(&self) -> RosterLimits {
-        RosterLimits { items: self.core.config().limits.roster_items, requests: MAX_REQUESTS }
+        RosterLimits {
+            items: self.core.config().limits.roster_items,
+            requests: MAX_REQUESTS,
+        }
     }
 
     /// What of a step has to be stored; `None` when nothing changes.
@@ -95,7 +122,11 @@ impl Account {
             Pending::Store => RequestUpdate::Store(self.request_bytes(contact, stanza)),
         };
         let is_nothing = item == ItemUpdate::Keep && request == RequestUpdate::Keep;
-        (!is_nothing).then(|| RosterUpdate { contact: contact.clone(), item, request })
+        (!is_nothing).then(|| RosterUpdate {
+            contact: contact.clone(),
+            item,
+            request,
+        })
     }
 
     /// A request as it is stored: from bare to bare JID (RFC 6121 §3.1.3).
@@ -131,7 +162,9 @@ impl Account {
             (Pending::Keep, _) | (Pending::Store, None) => {}
             (Pending::Clear, _) => profile.roster.set_request(contact, None),
             (Pending::Store, Some(stanza)) => {
-                profile.roster.set_request(contact, Some(self.request(contact, stanza)));
+                profile
+                    .roster
+                    .set_request(contact, Some(self.request(contact, stanza)));
             }
         }
         self.publish(profile);
@@ -146,12 +179,10 @@ impl Account {
                 Effect::Push => self.push_item(contact),
                 Effect::PushRemoval => self.push_removal(contact),
                 Effect::Send(kind) => self.send_to_contact(contact, Some(kind.as_str())),
-                Effect::SendCurrentPresence => {
-                    for mut presence in self.current_presence() {
-                        presence.set_to(Some(contact.clone().into()));
-                        self.send(presence);
-                    }
-                }
+                Effect::SendCurrentPresence => self.show_current(contact),
+                Effect::SendUnavailable
+                    if self.profile.roster.sees_user(contact.as_str())
+                        && self.profile.roster.is_granted(contact) => {}
                 Effect::SendUnavailable => self.hide_from(contact),
             }
         }
@@ -189,15 +220,5 @@ impl Account {
         stanza.set_from(Some(self.handle.jid.clone().into()));
         stanza.set_to(Some(contact.clone().into()));
         self.send(stanza);
-    }
-
-    fn hide_from(&self, contact: &BareJid) {
-        for presence in self.current_presence() {
-            let mut stanza = Stanza::new(StanzaKind::Presence);
-            stanza.set_type(Some("unavailable"));
-            stanza.set_from(presence.from().cloned());
-            stanza.set_to(Some(contact.clone().into()));
-            self.send(stanza);
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The user's vCard (XEP-0054): anybody may read it, the user may write it.
 
 use actix::Context;
-use xmpp::stanza_error::{Condition, StanzaError};
 use xmpp::ns;
+use xmpp::stanza_error::{Condition, StanzaError};
 
 use super::Account;
 use super::iq::store_error;
@@ -20,7 +20,8 @@ impl Account {
             Ok(None) if is_own => deliver.answer(|xml| {
                 xml.empty("vCard", ns::VCARD);
             }),
-            Ok(None) => account.bounce(deliver, Condition::ItemNotFound),
+            // The same as when there is no such user.
+            Ok(None) => account.bounce(deliver, Condition::ServiceUnavailable),
             Err(error) => deliver.bounce(store_error(&error)),
         });
     }
@@ -32,7 +33,10 @@ impl Account {
         let content = deliver.stanza.content().clone();
         let limit = self.core.config().limits.vcard;
         if content.len() > limit {
-            let text = format!("the vCard has {} bytes, the limit is {limit}", content.len());
+            let text = format!(
+                "the vCard has {} bytes, the limit is {limit}",
+                content.len()
+            );
             return deliver.bounce(StanzaError::new(Condition::NotAcceptable).with_text(text));
         }
         let stored = self.core.store.set_vcard(&self.handle.jid, content);

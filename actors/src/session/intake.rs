@@ -108,7 +108,7 @@ impl Session {
             Deliver::new(stanza, origin).bounce(error);
             return Ok(());
         }
-        if stanza.to().is_some_and(|to| bound.account.profile().blocklist.blocks(to)) {
+        if stanza.to().is_some_and(|to| has_blocked(to, bound)) {
             let origin = Origin::Session(Arc::clone(&bound.handle));
             Deliver::new(stanza, origin).bounce(blocked_by_sender());
             return Ok(());
@@ -150,10 +150,18 @@ impl Session {
             deliver.bounce(StanzaError::new(Condition::ResourceConstraint));
             return Ok(());
         }
-        if deliver.ticket.is_none() && deliver.stanza.kind() == StanzaKind::Message {
-            deliver.ticket = Some(Ticket::new(&bound.handle));
+        let way = way(&deliver.stanza);
+        if deliver.ticket.is_none() {
+            deliver.ticket = match deliver.stanza.kind() {
+                StanzaKind::Message => Some(Ticket::new(&bound.handle)),
+                StanzaKind::Presence => Some(Ticket::of_presence(&bound.handle)),
+                StanzaKind::Iq => None,
+            };
         }
-        let result = match way(&deliver.stanza) {
+        if matches!(way, Way::Route) && bound.handle.wait_for_presence() {
+            return Err(Stalled::Routing(deliver, tries));
+        }
+        let result = match way {
             Way::Account => {
                 let offered = bound.account.offer(FromClient(deliver));
                 offered.map_err(|refused: Refused<FromClient>| refused.into_inner().0)
@@ -230,6 +238,11 @@ fn answers_here(stanza: &Stanza, bound: &Bound) -> bool {
     }
     let Some(to) = stanza.to() else { return true };
     to.node().is_none() && to.domain() == bound.handle.jid.domain()
+}
+
+/// Whether the user has blocked `to`. The user's own other resources never are.
+fn has_blocked(to: &Jid, bound: &Bound) -> bool {
+    bound.account.profile().blocklist.blocks(to) && bare_str(to) != bound.account.jid.as_str()
 }
 
 /// A stanza to the own bare JID is handled as one without `to` (RFC 6120 §10.3).
