@@ -26,4 +26,6 @@ pub mod supervise;
 pub mod tables;
 #[cfg(test)]
 mod test_node;
+#[cfg(test)]
+mod testing;
 pub mod tls;

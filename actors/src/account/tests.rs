@@ -1,0 +1,5 @@
+mod blocking;
+mod faults;
+mod offline;
+mod presence;
+mod shared_groups;
