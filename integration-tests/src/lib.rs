@@ -16,7 +16,7 @@ mod xml;
 pub use certificates::Certificates;
 pub use client::{DEADLINE, Event, TestClient};
 pub use login::{SASL, SaslReply, mechanisms};
-pub use node::{HOST, TestNode, password_of};
+pub use node::{HOST, TestNode, password_of, program_file};
 pub use pattern::Pattern;
 pub use scram::{Challenge, Hash, Scram};
 pub use transport::{TlsFacts, TlsOptions};

@@ -284,7 +284,7 @@ impl Drop for TestNode {
 
 /// The node's program with the configuration of this directory.
 fn program(directory: &Path) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(program_file());
     command
         .arg("--config")
         .arg(directory.join("portcullis.toml"));
@@ -292,8 +292,8 @@ fn program(directory: &Path) -> Command {
     command
 }
 
-/// `node` lies beside the directory of the test binary, where cargo puts it.
-pub(crate) fn binary() -> PathBuf {
+/// The node's program: `node` lies beside the directory of the test binary, where cargo puts it.
+pub fn program_file() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("node");
     assert!(path.exists(), "{} is not built", path.display());
