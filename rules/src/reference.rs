@@ -14,9 +14,9 @@ pub fn render() -> String {
         section(&mut out, spec.name, spec.syntax, spec.summary);
         for example in spec.examples {
             let verb = if example.holds {
-                "holds for"
+                "Holds for"
             } else {
-                "does not hold for"
+                "Does not hold for"
             };
             if !example.definitions.is_empty() {
                 append(
@@ -28,7 +28,7 @@ pub fn render() -> String {
                     ),
                 );
             } else {
-                append(&mut out, format_args!("\n`{}`\n", example.line));
+                append(&mut out, format_args!("\n`{}`\n\n", example.line));
             }
             append(&mut out, format_args!("{verb}\n`{}`\n", example.stanza));
         }
