@@ -17,10 +17,11 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use portcullis_config::{Bind, ListenerConfig};
+use portcullis_config::{Bind, ListenerConfig, ListenerName};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::backoff::Backoff;
@@ -29,7 +30,8 @@ use crate::observe::Observe;
 use crate::session;
 use crate::supervise::{RestartPolicy, Supervise};
 
-pub use permits::{AtCapacity, Capacity, Counters, Permits, Places, Stranger, network};
+pub(crate) use permits::Membership;
+pub use permits::{AtCapacity, Capacity, Counters, Members, Permits, Places, Stranger, network};
 pub use socket::open;
 
 /// Refused clients that are being told so at one time; more are just closed.
@@ -47,14 +49,23 @@ pub struct ListenerPolicy {
     config: ArcSwap<ListenerConfig>,
     /// Places taken.
     pub counters: Counters,
+    /// The sessions that were accepted.
+    pub(crate) members: Members,
     refusals: AtomicU32,
+    changed: Notify,
 }
 
 impl ListenerPolicy {
     /// A policy that shares the node's count.
     pub fn new(config: ListenerConfig, node: Places) -> Arc<Self> {
         let config = ArcSwap::from_pointee(config);
-        Arc::new(Self { config, counters: Counters::new(node), refusals: AtomicU32::new(0) })
+        Arc::new(Self {
+            config,
+            counters: Counters::new(node),
+            members: Members::default(),
+            refusals: AtomicU32::new(0),
+            changed: Notify::new(),
+        })
     }
 
     /// The settings in force.
@@ -62,9 +73,14 @@ impl ListenerPolicy {
         self.config.load()
     }
 
-    /// Other settings for what is accepted from now on.
+    /// Puts other settings in force, for the sockets and sessions that exist as well.
     pub fn store(&self, config: ListenerConfig) {
+        if **self.config.load() == config {
+            return;
+        }
         self.config.store(Arc::new(config));
+        self.changed.notify_waiters();
+        self.members.tell();
     }
 }
 
@@ -90,6 +106,8 @@ pub struct ListenerReport {
     pub address: String,
     /// Whether the socket listens.
     pub is_listening: bool,
+    /// Why it does not.
+    pub problem: Option<String>,
     /// Connections accepted.
     pub accepted: u64,
     /// Connections refused at a bound.
@@ -159,7 +177,10 @@ impl Listener {
         match opened.and_then(TcpListener::from_std) {
             Ok(socket) => {
                 self.retry.reset();
-                self.shared.report.lock().is_listening = true;
+                tracing::info!(listener = %self.policy.load().name, address = %self.bind.address, "listening");
+                let mut report = self.shared.report.lock();
+                (report.is_listening, report.problem) = (true, None);
+                drop(report);
                 let accept = Accept {
                     core: Arc::clone(&self.core),
                     policy: Arc::clone(&self.policy),
@@ -168,13 +189,39 @@ impl Listener {
                 };
                 context.spawn(accept.run().into_actor(self));
             }
-            Err(error) => {
-                let address = self.bind.address;
-                let wait = self.retry.next_delay();
-                tracing::error!(%address, %error, ?wait, "can not listen; trying again");
-                context.run_later(wait, Self::listen);
-            }
+            Err(error) => self.fail_to_listen(&error, context),
         }
+    }
+
+    /// What another program holds may become free; what is forbidden stays so.
+    fn fail_to_listen(&mut self, error: &io::Error, context: &mut Context<Self>) {
+        let problem = explain(&self.policy.load().name, &self.bind, error);
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            tracing::error!("{problem}");
+        } else {
+            let wait = self.retry.next_delay();
+            tracing::error!(?wait, "{problem}; trying again");
+            context.run_later(wait, Self::listen);
+        }
+        self.shared.report.lock().problem = Some(problem);
+    }
+}
+
+/// Why a socket could not be opened, and what to do, in a line for the operator.
+pub fn explain(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
+    let address = bind.address;
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "listener {name}: {address}: {error}: give the program the capability \
+             net_bind_service, lower net.ipv4.ip_unprivileged_port_start, or use a port above 1023"
+        ),
+        io::ErrorKind::AddrInUse => format!(
+            "listener {name}: {address}: {error}: another program listens there"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "listener {name}: {address}: {error}: this machine has no such address"
+        ),
+        _ => format!("listener {name}: {address}: {error}"),
     }
 }
 
@@ -190,12 +237,21 @@ impl Accept {
     async fn run(self) {
         let mut spare = spare_descriptor();
         let mut retry = Backoff::new(ACCEPT_RETRY.0, ACCEPT_RETRY.1);
+        let mut backlog = self.policy.load().socket.backlog;
         loop {
-            match self.socket.accept().await {
+            let changed = self.policy.changed.notified();
+            self.listen_anew(&mut backlog);
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = changed => continue,
+            };
+            match accepted {
                 Ok((stream, peer)) => {
                     retry.reset();
                     self.take(stream, peer);
                 }
+                // The client has gone already.
+                Err(error) if is_of_one_client(&error) => self.shared.report.lock().errors += 1,
                 Err(error) => {
                     self.shared.report.lock().errors += 1;
                     let wait = retry.next_delay();
@@ -206,6 +262,20 @@ impl Accept {
                     tokio::time::sleep(wait).await;
                 }
             }
+        }
+    }
+
+    /// Has the kernel keep `socket.backlog` connections, if that is another number now: the queue of a
+    /// socket that listens takes the new length.
+    fn listen_anew(&self, backlog: &mut u32) {
+        let wanted = self.policy.load().socket.backlog;
+        if wanted == *backlog {
+            return;
+        }
+        *backlog = wanted;
+        let length = i32::try_from(wanted).unwrap_or(i32::MAX);
+        if let Err(error) = rustix::net::listen(&self.socket, length) {
+            tracing::error!(%error, wanted, "the backlog stays as it was");
         }
     }
 
@@ -230,7 +300,7 @@ impl Accept {
         };
         self.shared.report.lock().accepted += 1;
         let adjusted = stream.local_addr().and_then(|local| {
-            socket::adjust(&stream, &config.socket, local)?;
+            socket::adjust(&stream, &config, local)?;
             stream.into_std()
         });
         match adjusted {
@@ -278,6 +348,11 @@ async fn tell(mut stream: TcpStream, bound: AtCapacity) -> io::Result<()> {
     let mut sink = [0; 1024];
     while stream.read(&mut sink).await? > 0 {}
     Ok(())
+}
+
+fn is_of_one_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {

@@ -6,10 +6,14 @@
 //! it fails its socket closes and its resource is unbound.
 
 mod accept;
+mod bound;
+mod ending;
 mod intake;
 mod negotiation;
+mod orders;
 mod preroute;
 mod reader;
+mod terms;
 mod writer;
 
 use std::collections::VecDeque;
@@ -17,37 +21,33 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Running};
+use actix::{Actor, Context, Handler, Message, Running, SpawnHandle};
 use serde::Serialize;
 use tokio::task::AbortHandle;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::{Stanza, StanzaKind, XmlWriter, ns};
 
-use crate::account::Detach;
 use crate::arbiters::Placement;
 use crate::core::Core;
-use crate::handle::SessionHandle;
-use crate::listener::{ListenerPolicy, Permits};
+use crate::listener::{Membership, Permits};
 use crate::observe::Observe;
 use crate::outbound::Outbound;
 use crate::supervise::{RestartPolicy, Supervise};
-use crate::tables::AccountHandle;
 
 pub use accept::start;
 use accept::Opening;
+pub(crate) use bound::Bound;
+use ending::Ending;
 use intake::Stalled;
+use orders::Orders;
 use reader::Credit;
+use terms::Terms;
 use writer::WriterEnd;
 
 /// A resource was bound: from now on stanzas flow. Sent by the negotiation.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct BoundTo {
-    /// What others know of this session.
-    pub handle: Arc<SessionHandle>,
-    /// The user's account.
-    pub account: Arc<AccountHandle>,
-}
+pub(crate) struct BoundTo(pub(crate) Bound);
 
 /// Stanzas that one read brought. Sent by the reader, which waits when too many are under way.
 #[derive(Message)]
@@ -64,8 +64,12 @@ pub(crate) struct ReaderEnded(pub(crate) ReaderEnd);
 pub(crate) enum ReaderEnd {
     /// The client sent `</stream:stream>` (RFC 6120 §4.4).
     Closed,
-    /// The socket closed or failed without it.
+    /// The client closed its side of the connection without it.
+    Eof,
+    /// The socket failed.
     Lost(std::io::Error),
+    /// What came after another end was thrown away, and nothing more comes.
+    Drained,
     /// The client broke the protocol, or was silent for too long.
     Error(StreamError),
     /// The negotiation has ended the stream, and has said why.
@@ -87,16 +91,20 @@ pub(crate) struct Silent;
 #[rtype(result = "()")]
 pub struct EndSession(pub StreamError);
 
+/// The listener has other settings. Sent by its policy.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TermsChanged;
+
+/// A task of the session panicked. Sent by the task.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TaskFailed(pub(crate) &'static str);
+
 /// Nothing that this session sent is outstanding any more. Sent by the last ticket.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Settled;
-
-/// The resource, once there is one.
-struct Bound {
-    handle: Arc<SessionHandle>,
-    account: Arc<AccountHandle>,
-}
 
 /// The actor.
 pub struct Session {
@@ -104,23 +112,26 @@ pub struct Session {
     id: u64,
     peer: SocketAddr,
     placement: Placement,
-    policy: Arc<ListenerPolicy>,
+    terms: Rc<Terms>,
     outbound: Arc<Outbound>,
     credit: Rc<Credit>,
+    /// While the stream is negotiated.
+    orders: Option<Rc<Orders>>,
     bound: Option<Bound>,
     /// Stanzas that wait behind a stalled one.
     queue: VecDeque<Stanza>,
     stalled: Option<Stalled>,
-    is_retrying: bool,
-    is_ending: bool,
-    /// The connection is done: nothing is left to say or to wait for.
-    is_over: bool,
+    /// The timer of the next try of what is stalled.
+    retry: Option<SpawnHandle>,
+    ending: Ending,
     /// The reader and the writer; they end with the session.
     tasks: Vec<AbortHandle>,
     /// What the start needs once.
     opening: Option<Opening>,
     /// Held for as long as the connection counts.
     _permits: Permits,
+    /// Held for as long as the session follows its listener's settings.
+    membership: Option<Membership>,
     report: SessionReport,
 }
 
@@ -175,10 +186,10 @@ impl Actor for Session {
     /// Told to stop by the node or an operator, it says so first (RFC 6120 §4.9.3.20) and gives the
     /// client `timeouts.close` to answer.
     fn stopping(&mut self, context: &mut Context<Self>) -> Running {
-        if self.is_over {
+        if self.ending.is_over {
             return Running::Stop;
         }
-        self.close(Some(StreamCondition::SystemShutdown.into()), context);
+        self.end_for(StreamCondition::SystemShutdown.into(), context);
         Running::Continue
     }
 }
@@ -190,29 +201,29 @@ impl Drop for Session {
         for task in &self.tasks {
             task.abort();
         }
-        if let Some(bound) = self.bound.take() {
-            detach(&self.core, self.placement.index(), bound);
-        }
-    }
-}
-
-/// Tells the account, or its successor, that the session is gone.
-fn detach(core: &Arc<Core>, arbiter: usize, Bound { handle, account }: Bound) {
-    let Err(refused) = account.offer(Detach(handle)) else { return };
-    let again = core.account(&account.jid, arbiter);
-    if let Err(refused) = again.offer(refused.into_inner()) {
-        let jid = &refused.into_inner().0.jid;
-        tracing::warn!(%jid, "the account was not told that a session ended; it will notice");
     }
 }
 
 impl Handler<BoundTo> for Session {
     type Result = ();
 
-    fn handle(&mut self, bound: BoundTo, _: &mut Context<Self>) {
-        let BoundTo { handle, account } = bound;
-        tracing::debug!(jid = %handle.jid, peer = %self.peer, "resource bound");
-        self.bound = Some(Bound { handle, account });
+    fn handle(&mut self, BoundTo(bound): BoundTo, context: &mut Context<Self>) {
+        tracing::debug!(jid = %bound.handle.jid, peer = %self.peer, "resource bound");
+        self.bound = Some(bound);
+        // An order that came too late for the negotiation.
+        let order = self.orders.take().and_then(|orders| orders.left());
+        if let Some(error) = order {
+            self.close(Some(error), context);
+        }
+    }
+}
+
+impl Handler<TermsChanged> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: TermsChanged, _: &mut Context<Self>) {
+        self.outbound.set_limit(self.terms.policy.load().limits.send_buffer);
+        self.terms.changed();
     }
 }
 
@@ -224,7 +235,7 @@ impl Handler<Received> for Session {
         for stanza in stanzas {
             self.take_in(stanza, context);
         }
-        self.credit.give_back(self.queue.len() + usize::from(self.stalled.is_some()));
+        self.credit.give_back(self.held());
     }
 }
 
@@ -252,86 +263,5 @@ impl Handler<Silent> for Session {
         content.close();
         ping.set_content(content.finish());
         let _closing = bound.handle.send(&ping);
-    }
-}
-
-impl Handler<ReaderEnded> for Session {
-    type Result = ();
-
-    fn handle(&mut self, ReaderEnded(end): ReaderEnded, context: &mut Context<Self>) {
-        match end {
-            ReaderEnd::Closed => self.close(None, context),
-            ReaderEnd::Error(error) => self.close(Some(error), context),
-            ReaderEnd::Said(error) => self.leave(error.as_ref(), |_| {}, context),
-            ReaderEnd::Lost(error) => {
-                tracing::debug!(peer = %self.peer, %error, "connection lost");
-                self.end(context);
-            }
-        }
-    }
-}
-
-impl Handler<WriterEnded> for Session {
-    type Result = ();
-
-    /// After the last byte the client may take until `timeouts.close` to close its side: closing
-    /// ours at once could make the kernel throw the last words away.
-    fn handle(&mut self, WriterEnded(end): WriterEnded, context: &mut Context<Self>) {
-        match end {
-            WriterEnd::Finished => return,
-            WriterEnd::Aborted => tracing::debug!(peer = %self.peer, "send buffer full or connection aborted"),
-            WriterEnd::Stalled => tracing::info!(peer = %self.peer, "dropped: the client takes no data"),
-            WriterEnd::Broken(error) => tracing::debug!(peer = %self.peer, %error, "connection broken"),
-        }
-        context.stop();
-    }
-}
-
-impl Handler<EndSession> for Session {
-    type Result = ();
-
-    fn handle(&mut self, EndSession(error): EndSession, context: &mut Context<Self>) {
-        self.close(Some(error), context);
-    }
-}
-
-impl Session {
-    /// Says good-bye, with an error or without (RFC 6120 §4.4).
-    fn close(&mut self, error: Option<StreamError>, context: &mut Context<Self>) {
-        let farewell = |out: &mut Vec<u8>| {
-            if let Some(error) = &error {
-                error.write_to(out);
-            }
-            out.extend_from_slice(b"</stream:stream>");
-        };
-        self.leave(error.as_ref(), farewell, context);
-    }
-
-    /// Unbinds, writes the last bytes and gives the client `timeouts.close` to close its side.
-    fn leave(
-        &mut self,
-        error: Option<&StreamError>,
-        farewell: impl FnOnce(&mut Vec<u8>),
-        context: &mut Context<Self>,
-    ) {
-        if self.is_ending {
-            return;
-        }
-        self.is_ending = true;
-        tracing::debug!(peer = %self.peer, error = error.map(tracing::field::display), "closing");
-        if let Some(bound) = self.bound.take() {
-            detach(&self.core, self.placement.index(), bound);
-        }
-        self.queue.clear();
-        self.stalled = None;
-        self.outbound.finish(farewell);
-        let patience = self.policy.load().timeouts.close;
-        context.run_later(patience, |session, context| session.end(context));
-    }
-
-    /// Stops without another word.
-    fn end(&mut self, context: &mut Context<Self>) {
-        self.is_over = true;
-        context.stop();
     }
 }

@@ -1,13 +1,12 @@
 //! The listening sockets: opened before anything else runs, served at the end of the start.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actors::core::Core;
-use actors::listener::{Listener, ListenerPolicy, Places, open};
+use actors::listener::{Listener, ListenerPolicy, Places, explain, open};
 use actors::supervise::{ActorPath, SpawnError};
 use parking_lot::Mutex;
 use portcullis_config::{Bind, Config, ListenerConfig, ListenerName};
@@ -31,8 +30,8 @@ pub(crate) struct Opened {
     socket: Option<TcpListener>,
 }
 
-/// Opens every socket of the configuration. One that can not be opened now is logged and tried
-/// again by its listener.
+/// Opens every socket of the configuration. One that can not be opened now is for its listener to
+/// report and to try again.
 ///
 /// # Errors
 /// [`StartError::NoListener`] when there is not one that opens.
@@ -42,28 +41,14 @@ pub(crate) fn open_all(config: &Config) -> Result<Vec<Opened>, StartError> {
     for listener in config.listeners.values() {
         for bind in &listener.binds {
             let socket = open(bind, &listener.socket);
-            let socket = socket.map_err(|error| failures.push(failure(&listener.name, bind, &error)));
+            let socket = socket.map_err(|error| failures.push(explain(&listener.name, bind, &error)));
             opened.push(Opened { name: listener.name.clone(), bind: *bind, socket: socket.ok() });
         }
     }
     if !opened.iter().any(|opened| opened.socket.is_some()) {
         return Err(StartError::NoListener(failures));
     }
-    for failure in failures {
-        tracing::error!("{failure}");
-    }
     Ok(opened)
-}
-
-fn failure(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
-    let address = bind.address;
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => format!(
-            "listener {name}: {address}: {error}: give the program the capability \
-             net_bind_service, lower net.ipv4.ip_unprivileged_port_start, or use a port above 1023"
-        ),
-        _ => format!("listener {name}: {address}: {error}"),
-    }
 }
 
 impl Listeners {

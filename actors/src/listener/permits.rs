@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::offer::offer;
-use crate::session::{EndSession, Session};
+use crate::session::{EndSession, Session, TermsChanged};
 
 /// A number of places, shared by clones.
 #[derive(Clone, Debug, Default)]
@@ -125,6 +125,40 @@ pub struct Stranger {
 impl Drop for Stranger {
     fn drop(&mut self) {
         self.strangers.0.lock().remove(&self.id);
+    }
+}
+
+/// The sessions that a listener accepted, so that they hear of its changes.
+#[derive(Clone, Debug, Default)]
+pub struct Members(Arc<Mutex<HashMap<u64, Addr<Session>>>>);
+
+impl Members {
+    /// Adds a session until the answer is dropped.
+    pub(crate) fn admit(&self, id: u64, session: Addr<Session>) -> Membership {
+        self.0.lock().insert(id, session);
+        Membership { members: self.clone(), id }
+    }
+
+    /// Tells all that the settings changed.
+    pub(super) fn tell(&self) {
+        for (id, session) in self.0.lock().iter() {
+            if let Err(refused) = offer(session, TermsChanged) {
+                tracing::debug!(id, ?refused, "a session follows the old settings");
+            }
+        }
+    }
+}
+
+/// Membership in [`Members`], ended by dropping it.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    members: Members,
+    id: u64,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.members.0.lock().remove(&self.id);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Opening a listening socket, and the options of what it accepts.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
-use portcullis_config::{Bind, Keepalive, SocketConfig};
+use portcullis_config::{Bind, Keepalive, ListenerConfig, SocketConfig};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
@@ -50,8 +50,8 @@ fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<So
 ///
 /// # Errors
 /// The first option that the kernel refuses.
-pub(super) fn adjust(stream: &TcpStream, options: &SocketConfig, local: SocketAddr) -> io::Result<()> {
-    let socket = SockRef::from(stream);
+pub(super) fn adjust(stream: &TcpStream, config: &ListenerConfig, local: SocketAddr) -> io::Result<()> {
+    let (socket, options) = (SockRef::from(stream), &config.socket);
     socket.set_tcp_nodelay(options.no_delay)?;
     match options.keepalive {
         Keepalive::Off => socket.set_keepalive(false)?,
@@ -60,16 +60,20 @@ pub(super) fn adjust(stream: &TcpStream, options: &SocketConfig, local: SocketAd
             socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle.max(Duration::from_secs(1))))?;
         }
     }
-    if let Some(ttl) = options.ttl {
-        match local {
-            SocketAddr::V4(_) => socket.set_ttl_v4(ttl)?,
-            SocketAddr::V6(_) => socket.set_unicast_hops_v6(ttl)?,
+    // Bytes that the kernel took and the peer never acknowledges are no progress either.
+    socket.set_tcp_user_timeout(Some(config.timeouts.send))?;
+    // An IPv4 client of a socket for both families needs the options of IPv4.
+    match local.ip().to_canonical() {
+        IpAddr::V4(_) => {
+            options.ttl.map_or(Ok(()), |ttl| socket.set_ttl_v4(ttl))?;
+            options.tos_v4.map_or(Ok(()), |tos| socket.set_tos_v4(tos))
+        }
+        IpAddr::V6(_) => {
+            options.ttl.map_or(Ok(()), |ttl| socket.set_unicast_hops_v6(ttl))?;
+            options.tclass_v6.map_or(Ok(()), |class| socket.set_tclass_v6(class))
         }
     }
-    match (local, options.tos_v4, options.tclass_v6) {
-        (SocketAddr::V4(_), Some(tos), _) => socket.set_tos_v4(tos)?,
-        (SocketAddr::V6(_), _, Some(class)) => socket.set_tclass_v6(class)?,
-        _ => {}
-    }
-    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

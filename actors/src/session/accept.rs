@@ -5,12 +5,12 @@ use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context};
+use actix::{Addr, AsyncContext, Context};
 use tokio::net::TcpStream;
 
 use super::negotiation::{Negotiator, negotiate};
 use super::reader::{self, Credit};
-use super::{ReaderEnd, Session, SessionReport, WriterEnded, writer};
+use super::{Ending, ReaderEnd, Session, SessionReport, TaskFailed, Terms, WriterEnded, writer};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
@@ -63,18 +63,19 @@ fn start_here(
         id,
         peer,
         placement,
-        policy,
+        terms: Rc::new(Terms::new(policy)),
         outbound,
         credit: Rc::default(),
+        orders: Some(Rc::default()),
         bound: None,
         queue: std::collections::VecDeque::new(),
         stalled: None,
-        is_retrying: false,
-        is_ending: false,
-        is_over: false,
+        retry: None,
+        ending: Ending::default(),
         tasks: Vec::new(),
         opening: Some(opening),
         _permits: permits,
+        membership: None,
         report: SessionReport::default(),
     };
     let started = tree.spawn_local(ActorPath::root("sessions").child(id), session);
@@ -86,22 +87,13 @@ impl Session {
     pub(super) fn begin(&mut self, opening: Opening, context: &mut Context<Self>) {
         let connection = Connection::new(Transport::Plain(opening.stream));
         let address = context.address();
-        let config = self.policy.load();
-        let outbound = Arc::clone(&self.outbound);
-        let write = writer::run(connection.clone(), outbound, config.timeouts.send);
-        let session = address.clone();
-        let writer = actix_rt::spawn(async move {
-            let end = write.await;
-            let _session_is_gone = offer(&session, WriterEnded(end));
-        });
-        let stranger = self.policy.counters.strangers.admit(
-            self.id,
-            address.clone(),
-            config.limits.unauthenticated,
-        );
+        let policy = Arc::clone(&self.terms.policy);
+        self.membership = Some(policy.members.admit(self.id, address.clone()));
+        let limit = policy.load().limits.unauthenticated;
+        let stranger = policy.counters.strangers.admit(self.id, address.clone(), limit);
         let negotiator = Negotiator {
             core: Arc::clone(&self.core),
-            policy: Arc::clone(&self.policy),
+            policy,
             connection: connection.clone(),
             outbound: Arc::clone(&self.outbound),
             session: address.clone(),
@@ -109,11 +101,31 @@ impl Session {
             peer: self.peer,
             arbiter: self.placement.index(),
             stranger: Some(stranger),
+            orders: self.orders.clone().unwrap_or_default(),
         };
-        let (credit, silence) = (Rc::clone(&self.credit), config.timeouts.read);
-        let reader = actix_rt::spawn(read(connection, negotiator, address, credit, silence));
-        self.tasks = vec![reader.abort_handle(), writer.abort_handle()];
+        let (outbound, terms) = (Arc::clone(&self.outbound), Rc::clone(&self.terms));
+        let write = write(connection.clone(), outbound, address.clone(), terms);
+        let (credit, terms) = (Rc::clone(&self.credit), Rc::clone(&self.terms));
+        let read = read(connection, negotiator, address, credit, terms);
+        self.tasks = vec![actix_rt::spawn(read).abort_handle(), actix_rt::spawn(write).abort_handle()];
     }
+}
+
+/// Tells the session when a task ends by a panic, so that it does not go on with half of itself.
+struct Watched(Addr<Session>, &'static str);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _session_is_gone = offer(&self.0, TaskFailed(self.1));
+        }
+    }
+}
+
+async fn write(connection: Connection, outbound: Arc<Outbound>, session: Addr<Session>, terms: Rc<Terms>) {
+    let watched = Watched(session, "writer");
+    let end = writer::run(connection, outbound, terms).await;
+    let _session_is_gone = offer(&watched.0, WriterEnded(end));
 }
 
 /// Negotiates, then reads stanzas. The negotiation is boxed: an established session does not carry
@@ -121,14 +133,15 @@ impl Session {
 async fn read(
     connection: Connection,
     negotiator: Negotiator,
-    session: actix::Addr<Session>,
+    session: Addr<Session>,
     credit: Rc<Credit>,
-    silence: std::time::Duration,
+    terms: Rc<Terms>,
 ) {
+    let _watched = Watched(session.clone(), "reader");
     let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
         Box::pin(negotiate(negotiator));
     match negotiation.await {
-        Ok(negotiated) => reader::run(connection, negotiated, session, credit, silence).await,
+        Ok(negotiated) => reader::run(connection, negotiated, session, credit, terms).await,
         Err(end) => reader::end_with(&connection, &session, end).await,
     }
 }

@@ -44,7 +44,7 @@ enum Way {
 impl Session {
     /// Takes one stanza from the client, or queues it behind those that wait.
     pub(super) fn take_in(&mut self, stanza: Stanza, context: &mut Context<Self>) {
-        if self.is_ending {
+        if self.is_deaf() {
             return;
         }
         if self.stalled.is_some() || !self.queue.is_empty() {
@@ -56,6 +56,11 @@ impl Session {
         }
     }
 
+    /// Stanzas that wait for their turn.
+    pub(super) fn held(&self) -> usize {
+        self.queue.len() + usize::from(self.stalled.is_some())
+    }
+
     /// Goes on where something stalled.
     pub(super) fn advance(&mut self, context: &mut Context<Self>) {
         let mut result = match self.stalled.take() {
@@ -64,18 +69,21 @@ impl Session {
             Some(Stalled::Settling(stanza)) => self.settle(stanza, context),
             Some(Stalled::Deciding(stanza)) => self.decide(stanza, context),
         };
-        while result.is_ok() && !self.is_ending {
+        while result.is_ok() && !self.ending.is_begun {
             let Some(stanza) = self.queue.pop_front() else { break };
             result = self.accept(stanza, context);
         }
         if let Err(stalled) = result {
             self.stall(stalled, context);
         }
-        self.credit.holds(self.queue.len() + usize::from(self.stalled.is_some()));
+        self.credit.holds(self.held());
+        if self.held() == 0 {
+            self.conclude(context);
+        }
     }
 
     fn stall(&mut self, stalled: Stalled, context: &mut Context<Self>) {
-        if self.is_ending {
+        if self.ending.is_begun {
             return;
         }
         let period = match stalled {
@@ -83,13 +91,14 @@ impl Session {
             Stalled::Settling(_) | Stalled::Deciding(_) => LOOK_AGAIN,
         };
         self.stalled = Some(stalled);
-        if !self.is_retrying {
-            self.is_retrying = true;
-            context.run_later(period, |session, context| {
-                session.is_retrying = false;
-                session.advance(context);
-            });
+        // A timer of another stall may be a long one.
+        if let Some(earlier) = self.retry.take() {
+            context.cancel_future(earlier);
         }
+        self.retry = Some(context.run_later(period, |session, context| {
+            session.retry = None;
+            session.advance(context);
+        }));
     }
 
     /// Checks and stamps a stanza, and sends it on its way.

@@ -6,14 +6,16 @@ mod driver;
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
+use tokio::time::{Instant, sleep_until};
 use xmpp::stream::{Input, TlsPolicy};
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::StreamParser;
 
-use super::{ReaderEnd, Session};
+use super::{Orders, ReaderEnd, Session};
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::listener::{ListenerPolicy, Stranger};
@@ -32,6 +34,8 @@ pub(super) struct Negotiator {
     pub(super) arbiter: usize,
     /// The place among those who have not logged in; given up at the end.
     pub(super) stranger: Option<Stranger>,
+    /// What the session wants of its negotiation.
+    pub(super) orders: Rc<Orders>,
 }
 
 impl Negotiator {
@@ -51,22 +55,50 @@ pub(super) struct Negotiated {
     pub(super) read_ahead: Vec<u8>,
 }
 
-/// Negotiates within `timeouts.authenticate`, TLS handshake included.
+/// Negotiates within `timeouts.authenticate`, TLS handshake included. A client that does not even
+/// begin has no longer than `timeouts.read`.
 pub(super) async fn negotiate(negotiator: Negotiator) -> Result<Negotiated, ReaderEnd> {
-    let limit = negotiator.policy.load().timeouts.authenticate;
-    let deadline = tokio::time::Instant::now() + limit;
-    let opening = tokio::time::timeout_at(deadline, Driver::open(negotiator));
-    let mut driver = match opening.await {
+    let timeouts = negotiator.policy.load().timeouts.clone();
+    let deadline = Instant::now() + timeouts.authenticate;
+    let orders = Rc::clone(&negotiator.orders);
+    let opened = unless_ended(deadline, &orders, Driver::open(negotiator)).await;
+    let mut driver = match opened {
         Ok(driver) => driver?,
+        // Where the handshake comes first, nothing can be said before it.
         Err(_) => return Err(ReaderEnd::Lost(io::ErrorKind::TimedOut.into())),
     };
-    match tokio::time::timeout_at(deadline, driver.run()).await {
+    let silence = deadline.min(Instant::now() + timeouts.read);
+    let begun = unless_ended(silence, &orders, driver.begin()).await;
+    let (ended, what, limit) = match begun {
+        Ok(Ok(())) => {
+            let ended = unless_ended(deadline, &orders, driver.run()).await;
+            (ended, "not logged in", timeouts.authenticate)
+        }
+        other => (other, "no stream header", timeouts.read.min(timeouts.authenticate)),
+    };
+    match ended {
         Ok(Ok(())) => Ok(driver.into_negotiated()),
         Ok(Err(end)) => Err(end),
-        Err(_) => {
-            let text = format!("not logged in within {} s", limit.as_secs());
-            let error = StreamError::with_text(StreamCondition::ConnectionTimeout, text);
+        Err(ordered) => {
+            let error = ordered.unwrap_or_else(|| {
+                let text = format!("{what} within {limit:?}");
+                StreamError::with_text(StreamCondition::ConnectionTimeout, text)
+            });
             Err(driver.fail(Input::Fail(error)))
         }
+    }
+}
+
+/// What `work` comes to, or the error with which it is to end; none at the deadline.
+async fn unless_ended<T>(
+    deadline: Instant,
+    orders: &Orders,
+    work: impl Future<Output = T>,
+) -> Result<T, Option<StreamError>> {
+    tokio::select! {
+        biased;
+        error = orders.given() => Err(Some(error)),
+        done = work => Ok(done),
+        () = sleep_until(deadline) => Err(None),
     }
 }

@@ -1,8 +1,11 @@
 //! The reader task of a session: negotiates, then parses stanzas and hands them over in batches.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix::Addr;
@@ -10,10 +13,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 use xmpp::Stanza;
 use xmpp::stream_error::{StreamCondition, StreamError};
-use xmpp::xml::{StreamEvent, StreamParser};
+use xmpp::xml::{Limits, StreamEvent, StreamParser};
 
 use super::negotiation::Negotiated;
-use super::{Received, ReaderEnd, ReaderEnded, Session, Silent};
+use super::{Received, ReaderEnd, ReaderEnded, Session, Silent, Terms};
 use crate::connection::Connection;
 use crate::offer::offer;
 
@@ -70,27 +73,20 @@ struct Batch {
     end: Option<ReaderEnd>,
 }
 
-impl Batch {
-    fn lost() -> Self {
-        let end = ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into());
-        Self { stanzas: Vec::new(), end: Some(end) }
-    }
-}
-
 /// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
 pub(super) async fn run(
     connection: Connection,
     negotiated: Negotiated,
     session: Addr<Session>,
     credit: Rc<Credit>,
-    silence: Duration,
+    terms: Rc<Terms>,
 ) {
     let Negotiated { mut parser, read_ahead } = negotiated;
     let early = parse(&mut parser, &read_ahead);
     drop(read_ahead);
     let end = match hand_over(early, &session, &credit) {
         Some(end) => end,
-        None => read_stanzas(&connection, &mut parser, &session, &credit, silence).await,
+        None => read_stanzas(&connection, &mut parser, &session, &credit, &terms).await,
     };
     drop(parser);
     end_with(&connection, &session, end).await;
@@ -99,12 +95,11 @@ pub(super) async fn run(
 /// Tells the session how the stream ended, and drains what still comes so that the last words the
 /// session has for its client are not lost to a reset.
 pub(super) async fn end_with(connection: &Connection, session: &Addr<Session>, end: ReaderEnd) {
-    let is_lost = matches!(end, ReaderEnd::Lost(_));
+    let is_last = matches!(end, ReaderEnd::Eof | ReaderEnd::Lost(_));
     tell(session, ReaderEnded(end));
-    if !is_lost {
+    if !is_last {
         drain(connection).await;
-        let closed = io::ErrorKind::ConnectionAborted.into();
-        tell(session, ReaderEnded(ReaderEnd::Lost(closed)));
+        tell(session, ReaderEnded(ReaderEnd::Drained));
     }
 }
 
@@ -125,26 +120,32 @@ async fn read_stanzas(
     parser: &mut StreamParser,
     session: &Addr<Session>,
     credit: &Credit,
-    silence: Duration,
+    terms: &Terms,
 ) -> ReaderEnd {
-    let mut watch = Watch::new(silence);
+    let mut watch = Watch::new(terms.policy.load().timeouts.read, terms.version());
     loop {
         credit.available().await;
+        if watch.seen != terms.version() {
+            watch.follow(terms, parser);
+        }
         let read = connection.read(|bytes| match bytes {
-            [] => Batch::lost(),
+            [] => Batch { stanzas: Vec::new(), end: Some(ReaderEnd::Eof) },
             bytes => parse(parser, bytes),
         });
         let batch = tokio::select! {
             biased;
             batch = read => match batch {
                 Ok(batch) => batch,
+                // A client that closes inside TLS without saying so.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return ReaderEnd::Eof,
                 Err(error) => return ReaderEnd::Lost(error),
             },
-            is_dead = watch.expired() => {
-                if is_dead {
-                    return ReaderEnd::Error(StreamCondition::ConnectionTimeout.into());
+            news = watch.news(terms) => {
+                match news {
+                    News::Dead => return ReaderEnd::Error(StreamCondition::ConnectionTimeout.into()),
+                    News::Silence => drop(offer(session, Silent)),
+                    News::Change => {}
                 }
-                let _session_is_busy_or_gone = offer(session, Silent);
                 continue;
             }
         };
@@ -189,18 +190,31 @@ fn unsupported() -> StreamError {
     StreamCondition::UnsupportedStanzaType.into()
 }
 
+/// What a reader hears of while nothing comes.
+#[derive(Debug, PartialEq)]
+enum News {
+    /// Nothing came for a whole period: the client is to be asked.
+    Silence,
+    /// Nor did an answer to that.
+    Dead,
+    /// The listener has other settings.
+    Change,
+}
+
 /// Notices silence: first it is to be asked about, then it is the end.
 struct Watch {
     period: Duration,
     last: Instant,
     is_asked: bool,
-    timer: std::pin::Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
+    /// The version of the terms that are followed.
+    seen: u32,
 }
 
 impl Watch {
-    fn new(period: Duration) -> Self {
+    fn new(period: Duration, seen: u32) -> Self {
         let last = Instant::now();
-        Self { period, last, is_asked: false, timer: Box::pin(sleep_until(last + period)) }
+        Self { period, last, is_asked: false, timer: Box::pin(sleep_until(last + period)), seen }
     }
 
     fn heard(&mut self) {
@@ -208,21 +222,43 @@ impl Watch {
         self.is_asked = false;
     }
 
-    /// Waits for a whole period without a byte; true when the question got no answer either.
-    async fn expired(&mut self) -> bool {
+    /// Takes over what the terms say now.
+    fn follow(&mut self, terms: &Terms, parser: &mut StreamParser) {
+        let config = terms.policy.load();
+        parser.set_limits(Limits::CLIENT.with_stanza_bytes(config.limits.stanza));
+        self.seen = terms.version();
+        self.set_period(config.timeouts.read);
+    }
+
+    fn set_period(&mut self, period: Duration) {
+        if period == self.period {
+            return;
+        }
+        self.period = period;
+        let since = if self.is_asked { Instant::now() } else { self.last };
+        self.timer.as_mut().reset(since + period);
+    }
+
+    async fn news(&mut self, terms: &Terms) -> News {
+        poll_fn(|cx| match terms.poll_change(self.seen, cx) {
+            Poll::Ready(()) => Poll::Ready(News::Change),
+            Poll::Pending => self.poll_silence(cx),
+        })
+        .await
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         loop {
-            self.timer.as_mut().await;
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
             let due = self.last + self.period;
-            if !self.is_asked && Instant::now() < due {
+            if !self.is_asked && now < due {
                 self.timer.as_mut().reset(due);
                 continue;
             }
-            self.timer.as_mut().reset(Instant::now() + self.period);
-            if self.is_asked {
-                return true;
-            }
-            self.is_asked = true;
-            return false;
+            self.timer.as_mut().reset(now + self.period);
+            let was_asked = std::mem::replace(&mut self.is_asked, true);
+            return Poll::Ready(if was_asked { News::Dead } else { News::Silence });
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
+use super::Terms;
 use crate::connection::Connection;
 use crate::outbound::{Next, Outbound};
 
@@ -24,31 +25,31 @@ pub(crate) enum WriterEnd {
 
 /// Writes what is queued until the queue ends.
 ///
-/// A peer that takes no byte for `progress` ends it, however often more is queued meanwhile.
+/// A peer that takes no byte for `timeouts.send` ends it, however often more is queued meanwhile.
 pub(crate) async fn run(
     connection: Connection,
     outbound: Arc<Outbound>,
-    progress: Duration,
+    terms: Rc<Terms>,
 ) -> WriterEnd {
     loop {
         let mut buffer = Vec::new();
         match poll_fn(|cx| outbound.poll_next(&mut buffer, cx)).await {
             Next::Write => {}
-            Next::Finish => return finish(&connection, progress).await,
+            Next::Finish => return finish(&connection, &terms).await,
             Next::Abort => return WriterEnd::Aborted,
         }
-        if let Err(end) = write_buffer(&connection, &outbound, &buffer, progress).await {
+        if let Err(end) = write_buffer(&connection, &outbound, &buffer, &terms).await {
             return end;
         }
         outbound.recycle(buffer);
     }
 }
 
-async fn finish(connection: &Connection, progress: Duration) -> WriterEnd {
-    match tokio::time::timeout(progress, connection.shutdown()).await {
-        Ok(Ok(())) => WriterEnd::Finished,
-        Ok(Err(error)) => WriterEnd::Broken(error),
-        Err(_) => WriterEnd::Stalled,
+async fn finish(connection: &Connection, terms: &Terms) -> WriterEnd {
+    match terms.while_patient(connection.shutdown()).await {
+        Some(Ok(())) => WriterEnd::Finished,
+        Some(Err(error)) => WriterEnd::Broken(error),
+        None => WriterEnd::Stalled,
     }
 }
 
@@ -56,17 +57,17 @@ async fn write_buffer(
     connection: &Connection,
     outbound: &Outbound,
     buffer: &[u8],
-    progress: Duration,
+    terms: &Terms,
 ) -> Result<(), WriterEnd> {
     let mut rest = buffer;
     while !rest.is_empty() {
-        let count = write_some(connection, outbound, rest, progress).await?;
+        let count = write_some(connection, outbound, rest, terms).await?;
         outbound.written(count);
         rest = rest.get(count..).unwrap_or_default();
     }
     match connection.try_flush().await {
         Ok(true) => Ok(()),
-        Ok(false) => flush(connection, outbound, progress).await,
+        Ok(false) => flush(connection, outbound, terms).await,
         Err(error) => Err(WriterEnd::Broken(error)),
     }
 }
@@ -76,7 +77,7 @@ async fn write_some(
     connection: &Connection,
     outbound: &Outbound,
     bytes: &[u8],
-    progress: Duration,
+    terms: &Terms,
 ) -> Result<usize, WriterEnd> {
     let first = poll_fn(|cx| match connection.poll_write(cx, bytes) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -89,8 +90,7 @@ async fn write_some(
                 true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
                 false => connection.poll_write(cx, bytes),
             });
-            let waited = tokio::time::timeout(progress, wait).await;
-            waited.map_err(|_| WriterEnd::Stalled)?
+            terms.while_patient(wait).await.ok_or(WriterEnd::Stalled)?
         }
     };
     match result {
@@ -104,16 +104,16 @@ async fn write_some(
 async fn flush(
     connection: &Connection,
     outbound: &Outbound,
-    progress: Duration,
+    terms: &Terms,
 ) -> Result<(), WriterEnd> {
     let wait = poll_fn(|cx| match outbound.is_aborted() {
         true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
         false => connection.poll_flush(cx),
     });
-    match tokio::time::timeout(progress, wait).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) if outbound.is_aborted() => Err(WriterEnd::Aborted),
-        Ok(Err(error)) => Err(WriterEnd::Broken(error)),
-        Err(_) => Err(WriterEnd::Stalled),
+    match terms.while_patient(wait).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) if outbound.is_aborted() => Err(WriterEnd::Aborted),
+        Some(Err(error)) => Err(WriterEnd::Broken(error)),
+        None => Err(WriterEnd::Stalled),
     }
 }

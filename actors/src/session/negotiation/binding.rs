@@ -7,10 +7,10 @@ use xmpp::jid::FullJid;
 use xmpp::stanza_error::{Condition, StanzaError};
 
 use super::driver::Driver;
-use crate::account::{Attach, BindRefused, Detach, Retire};
+use crate::account::{Attach, BindRefused, Retire};
 use crate::handle::SessionHandle;
 use crate::offer::ask;
-use crate::session::BoundTo;
+use crate::session::Bound;
 use crate::tables::AccountHandle;
 
 /// How long an account may take to answer.
@@ -29,17 +29,15 @@ impl Driver {
         let session = with.session.clone();
         let handle = SessionHandle::new(with.id, jid.clone(), peer, with.arbiter, outbound, session);
         let handle = Arc::new(handle);
+        let arbiter = with.arbiter;
+        let account = self.account(&jid);
+        let mut bound = Bound::new(&self.with.core, arbiter, Arc::clone(&handle), account);
         for _ in 0..TRIES {
-            let account = self.account(&jid);
-            let Some(slot) = account.slot() else { break };
+            let Some(slot) = bound.account.slot() else { break };
             match ask(slot, Attach(Arc::clone(&handle)), DEADLINE).await {
                 Ok(Ok(())) => {
-                    if let Err(error) = known(&account).await {
-                        // Its own sweep finds the session closed should this be lost.
-                        let _busy = account.offer(Detach(handle));
-                        return Err(error);
-                    }
-                    self.bound = Some(BoundTo { handle, account });
+                    known(&bound.account).await?;
+                    self.bound = Some(bound);
                     return Ok(jid);
                 }
                 Ok(Err(refused @ BindRefused::TooMany)) => {
@@ -48,6 +46,7 @@ impl Driver {
                 }
                 Ok(Err(BindRefused::Moving)) | Err(_) => tokio::time::sleep(PAUSE).await,
             }
+            bound.account = self.account(&jid);
         }
         Err(StanzaError::new(Condition::InternalServerError))
     }

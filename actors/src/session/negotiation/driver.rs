@@ -15,7 +15,7 @@ use crate::connection::Transport;
 use crate::offer::offer;
 use crate::password::from_stored;
 use crate::register;
-use crate::session::{BoundTo, ReaderEnd};
+use crate::session::{Bound, BoundTo, ReaderEnd};
 use crate::tls::tls_facts;
 
 /// One negotiation under way.
@@ -25,7 +25,8 @@ pub(super) struct Driver {
     machine: Negotiation,
     /// Bytes read and not parsed yet.
     input: Vec<u8>,
-    pub(super) bound: Option<BoundTo>,
+    pub(super) bound: Option<Bound>,
+    is_authenticated: bool,
     is_established: bool,
 }
 
@@ -38,17 +39,23 @@ impl Driver {
             true => Some(handshake(&with, None).await.map_err(ReaderEnd::Lost)?),
             false => None,
         };
-        let limits = Limits::UNAUTHENTICATED.with_stanza_bytes(config.limits.pre_auth_stanza);
         let settings = with.core.stream_settings();
         let machine = Negotiation::new(settings, with.tls_policy(), facts);
         Ok(Self {
             with,
-            parser: StreamParser::new(limits),
+            parser: StreamParser::new(Limits::UNAUTHENTICATED),
             machine,
+            is_authenticated: false,
             input: Vec::new(),
             bound: None,
             is_established: false,
         })
+    }
+
+    /// Waits for the client to say something.
+    pub(super) async fn begin(&mut self) -> Result<(), ReaderEnd> {
+        let input = self.next_input().await?;
+        self.feed(input).await
     }
 
     /// Feeds the machine until a resource is bound.
@@ -80,6 +87,7 @@ impl Driver {
     /// The next thing the client sent.
     async fn next_input(&mut self) -> Result<Input, ReaderEnd> {
         loop {
+            self.parser.set_limits(self.limits());
             let mut rest = self.input.as_slice();
             let parsed = self.parser.next(&mut rest);
             let used = self.input.len() - rest.len();
@@ -92,6 +100,14 @@ impl Driver {
         }
     }
 
+    fn limits(&self) -> Limits {
+        let bytes = &self.with.policy.load().limits;
+        match self.is_authenticated {
+            true => Limits::CLIENT.with_stanza_bytes(bytes.stanza),
+            false => Limits::UNAUTHENTICATED.with_stanza_bytes(bytes.pre_auth_stanza),
+        }
+    }
+
     async fn read(&mut self) -> Result<(), ReaderEnd> {
         let input = &mut self.input;
         let read = self.with.connection.read(|bytes| {
@@ -99,7 +115,7 @@ impl Driver {
             bytes.len()
         });
         match read.await {
-            Ok(0) => Err(ReaderEnd::Lost(io::ErrorKind::UnexpectedEof.into())),
+            Ok(0) => Err(ReaderEnd::Eof),
             Ok(_) => Ok(()),
             Err(error) => Err(ReaderEnd::Lost(error)),
         }
@@ -142,10 +158,7 @@ impl Driver {
 
     fn reset_parser(&mut self, is_authenticated: bool) {
         self.parser.reset();
-        if is_authenticated {
-            let stanza = self.with.policy.load().limits.stanza;
-            self.parser.set_limits(Limits::CLIENT.with_stanza_bytes(stanza));
-        }
+        self.is_authenticated |= is_authenticated;
     }
 
     /// STARTTLS (RFC 6120 §5.4.3); bytes that came in plain text must not be read as protected ones.
@@ -190,7 +203,7 @@ impl Driver {
         bound.handle.announce();
         drop(self.with.stranger.take());
         self.is_established = true;
-        offer(&self.with.session, bound).map_err(|_| lost())
+        offer(&self.with.session, BoundTo(bound)).map_err(|_| lost())
     }
 }
 

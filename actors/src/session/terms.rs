@@ -1,0 +1,81 @@
+//! The listener's settings as they hold for one session, and the news that they changed.
+//!
+//! Session, reader and writer share them on one arbiter. Nothing is looked at while stanzas flow:
+//! the reader looks when it waits, the writer when it is held up.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::listener::ListenerPolicy;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) policy: Arc<ListenerPolicy>,
+    version: Cell<u32>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+impl Terms {
+    pub(super) fn new(policy: Arc<ListenerPolicy>) -> Self {
+        Self { policy, version: Cell::new(0), reader: RefCell::default(), writer: RefCell::default() }
+    }
+
+    /// The settings are other ones now.
+    pub(super) fn changed(&self) {
+        self.version.set(self.version.get().wrapping_add(1));
+        for waker in [&self.reader, &self.writer] {
+            if let Some(waker) = waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Changes so far.
+    pub(super) fn version(&self) -> u32 {
+        self.version.get()
+    }
+
+    /// For the reader: ready once there were changes after `seen`.
+    pub(super) fn poll_change(&self, seen: u32, cx: &Context<'_>) -> Poll<()> {
+        self.poll(&self.reader, seen, cx)
+    }
+
+    fn poll(&self, slot: &RefCell<Option<Waker>>, seen: u32, cx: &Context<'_>) -> Poll<()> {
+        if self.version.get() != seen {
+            return Poll::Ready(());
+        }
+        let mut slot = slot.borrow_mut();
+        if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *slot = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// For the writer: waits for `work` no longer than `timeouts.send`, whatever that becomes
+    /// meanwhile. `None` when that time is over.
+    pub(super) async fn while_patient<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let since = Instant::now();
+        let mut work = std::pin::pin!(work);
+        loop {
+            let (seen, patience) = (self.version(), self.policy.load().timeouts.send);
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                () = poll_fn(|cx| self.poll(&self.writer, seen, cx)) => {}
+                () = sleep_until(since + patience) => return None,
+            }
+        }
+    }
+
+    /// How long the client may take to close its side.
+    pub(super) fn close(&self) -> Duration {
+        self.policy.load().timeouts.close
+    }
+}
