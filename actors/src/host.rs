@@ -21,12 +21,12 @@ use crate::register;
 use crate::roles::HostRoles;
 use crate::supervise::{RestartPolicy, Slot, Supervise};
 
-/// What a host answers to disco#info (XEP-0030 §3.1); registration comes on top where it is open.
+/// What a host answers to disco#info (XEP-0030 §3.1); registration comes on top where it is open, offline
+/// messages where they are kept.
 const FEATURES: &[&str] = &[
     ns::BLOCKING,
     ns::DISCO_INFO,
     ns::DISCO_ITEMS,
-    OFFLINE,
     ns::PING,
     ns::PRIVATE,
     ns::ROSTER,
@@ -182,7 +182,9 @@ fn write_info(xml: &mut XmlWriter, host: Option<&HostConfig>) {
     xml.open("identity", ns::DISCO_INFO);
     xml.attr("category", "server").attr("type", "im").attr("name", "portcullis").close();
     let registers = host.is_some_and(|host| host.registration.enabled);
-    let features = FEATURES.iter().copied().chain(registers.then_some(ns::REGISTER));
+    let keeps = host.is_some_and(|host| host.offline_messages > 0);
+    let optional = [registers.then_some(ns::REGISTER), keeps.then_some(OFFLINE)];
+    let features = FEATURES.iter().copied().chain(optional.into_iter().flatten());
     for feature in features {
         xml.open("feature", ns::DISCO_INFO).attr("var", feature).close();
     }
