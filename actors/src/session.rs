@@ -125,14 +125,15 @@ pub struct Session {
     retry: Option<SpawnHandle>,
     ending: Ending,
     /// The reader and the writer; they end with the session.
-    tasks: Vec<AbortHandle>,
+    tasks: Option<[AbortHandle; 2]>,
     /// What the start needs once.
-    opening: Option<Opening>,
+    opening: Option<Box<Opening>>,
     /// Held for as long as the connection counts.
     _permits: Permits,
     /// Held for as long as the session follows its listener's settings.
     membership: Option<Membership>,
-    report: SessionReport,
+    /// Stanzas received.
+    received: u64,
 }
 
 /// What the console shows of a session.
@@ -169,7 +170,7 @@ impl Observe for Session {
             jid: handle.map(|handle| handle.jid.to_string()),
             queued_bytes: self.outbound.len(),
             outstanding: handle.map_or(0, |handle| handle.outstanding()),
-            received: self.report.received,
+            received: self.received,
         }
     }
 }
@@ -198,7 +199,7 @@ impl Drop for Session {
     /// Runs after a panic as well: nobody keeps a resource whose session is gone.
     fn drop(&mut self) {
         self.outbound.abort();
-        for task in &self.tasks {
+        for task in self.tasks.iter().flatten() {
             task.abort();
         }
     }
@@ -231,7 +232,7 @@ impl Handler<Received> for Session {
     type Result = ();
 
     fn handle(&mut self, Received(stanzas): Received, context: &mut Context<Self>) {
-        self.report.received += stanzas.len() as u64;
+        self.received += stanzas.len() as u64;
         for stanza in stanzas {
             self.take_in(stanza, context);
         }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::negotiation::{Negotiator, negotiate};
 use super::reader::{self, Credit};
-use super::{Ending, ReaderEnd, Session, SessionReport, TaskFailed, Terms, WriterEnded, writer};
+use super::{Ending, ReaderEnd, Session, TaskFailed, Terms, WriterEnded, writer};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
@@ -72,11 +72,11 @@ fn start_here(
         stalled: None,
         retry: None,
         ending: Ending::default(),
-        tasks: Vec::new(),
-        opening: Some(opening),
+        tasks: None,
+        opening: Some(Box::new(opening)),
         _permits: permits,
         membership: None,
-        report: SessionReport::default(),
+        received: 0,
     };
     let started = tree.spawn_local(ActorPath::root("sessions").child(id), session);
     started.map(drop).map_err(io::Error::other)
@@ -84,14 +84,14 @@ fn start_here(
 
 impl Session {
     /// Starts the reader, which negotiates first, and the writer.
-    pub(super) fn begin(&mut self, opening: Opening, context: &mut Context<Self>) {
+    pub(super) fn begin(&mut self, opening: Box<Opening>, context: &mut Context<Self>) {
         let connection = Connection::new(Transport::Plain(opening.stream));
         let address = context.address();
         let policy = Arc::clone(&self.terms.policy);
         self.membership = Some(policy.members.admit(self.id, address.clone()));
         let limit = policy.load().limits.unauthenticated;
         let stranger = policy.counters.strangers.admit(self.id, address.clone(), limit);
-        let negotiator = Negotiator {
+        let negotiator = Box::new(Negotiator {
             core: Arc::clone(&self.core),
             policy,
             connection: connection.clone(),
@@ -102,12 +102,12 @@ impl Session {
             arbiter: self.placement.index(),
             stranger: Some(stranger),
             orders: self.orders.clone().unwrap_or_default(),
-        };
+        });
         let (outbound, terms) = (Arc::clone(&self.outbound), Rc::clone(&self.terms));
         let write = write(connection.clone(), outbound, address.clone(), terms);
         let (credit, terms) = (Rc::clone(&self.credit), Rc::clone(&self.terms));
         let read = read(connection, negotiator, address, credit, terms);
-        self.tasks = vec![actix_rt::spawn(read).abort_handle(), actix_rt::spawn(write).abort_handle()];
+        self.tasks = Some([actix_rt::spawn(read).abort_handle(), actix_rt::spawn(write).abort_handle()]);
     }
 }
 
@@ -132,16 +132,17 @@ async fn write(connection: Connection, outbound: Arc<Outbound>, session: Addr<Se
 /// its size.
 async fn read(
     connection: Connection,
-    negotiator: Negotiator,
+    negotiator: Box<Negotiator>,
     session: Addr<Session>,
     credit: Rc<Credit>,
     terms: Rc<Terms>,
 ) {
-    let _watched = Watched(session.clone(), "reader");
+    let watched = Watched(session, "reader");
+    let session = &watched.0;
     let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
-        Box::pin(negotiate(negotiator));
+        Box::pin(negotiate(*negotiator));
     match negotiation.await {
-        Ok(negotiated) => reader::run(connection, negotiated, session, credit, terms).await,
-        Err(end) => reader::end_with(&connection, &session, end).await,
+        Ok(negotiated) => reader::run(&connection, negotiated, session, &credit, &terms).await,
+        Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Negotiated {
 
 /// Negotiates within `timeouts.authenticate`, TLS handshake included. A client that does not even
 /// begin has no longer than `timeouts.read`.
-pub(super) async fn negotiate(negotiator: Negotiator) -> Result<Negotiated, ReaderEnd> {
+pub(super) async fn negotiate(negotiator: Negotiator) -> Result<Box<Negotiated>, ReaderEnd> {
     let timeouts = negotiator.policy.load().timeouts.clone();
     let deadline = Instant::now() + timeouts.authenticate;
     let orders = Rc::clone(&negotiator.orders);
@@ -77,7 +77,7 @@ pub(super) async fn negotiate(negotiator: Negotiator) -> Result<Negotiated, Read
         other => (other, "no stream header", timeouts.read.min(timeouts.authenticate)),
     };
     match ended {
-        Ok(Ok(())) => Ok(driver.into_negotiated()),
+        Ok(Ok(())) => Ok(Box::new(driver.into_negotiated())),
         Ok(Err(end)) => Err(end),
         Err(ordered) => {
             let error = ordered.unwrap_or_else(|| {

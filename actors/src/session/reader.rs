@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -75,21 +74,21 @@ struct Batch {
 
 /// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
 pub(super) async fn run(
-    connection: Connection,
-    negotiated: Negotiated,
-    session: Addr<Session>,
-    credit: Rc<Credit>,
-    terms: Rc<Terms>,
+    connection: &Connection,
+    mut negotiated: Box<Negotiated>,
+    session: &Addr<Session>,
+    credit: &Credit,
+    terms: &Terms,
 ) {
-    let Negotiated { mut parser, read_ahead } = negotiated;
-    let early = parse(&mut parser, &read_ahead);
+    let read_ahead = std::mem::take(&mut negotiated.read_ahead);
+    let early = parse(&mut negotiated.parser, &read_ahead);
     drop(read_ahead);
-    let end = match hand_over(early, &session, &credit) {
+    let end = match hand_over(early, session, credit) {
         Some(end) => end,
-        None => read_stanzas(&connection, &mut parser, &session, &credit, &terms).await,
+        None => read_stanzas(connection, &mut negotiated.parser, session, credit, terms).await,
     };
-    drop(parser);
-    end_with(&connection, &session, end).await;
+    drop(negotiated);
+    Box::pin(end_with(connection, session, end)).await;
 }
 
 /// Tells the session how the stream ended, and drains what still comes so that the last words the
