@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use thiserror::Error;
 use xmpp::stanza::{ElementRef, Stanza};
+use xmpp::xml::XmlWriter;
 
 const CLIENT: &str = "jabber:client";
 
@@ -132,11 +133,11 @@ fn child<'a>(parent: ElementRef<'a>, step: &Step) -> Option<ElementRef<'a>> {
     }
 }
 
-/// An element as text, complete in itself.
+/// An element as text. As in a stream of clients, `jabber:client` is not declared.
 pub(crate) fn serialize(element: ElementRef<'_>) -> String {
-    let mut xml = Vec::new();
-    element.write_to(&mut xml);
-    String::from_utf8_lossy(&xml).into_owned()
+    let mut xml = XmlWriter::new();
+    xml.element(element);
+    String::from_utf8_lossy(&xml.finish()).into_owned()
 }
 
 #[cfg(test)]
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!(value("{urn:a}x/@z", STANZA), None);
         assert_eq!(value("x", STANZA), None);
         assert_eq!(value("{urn:a}x#", STANZA), None);
+        assert_eq!(value("body", STANZA).as_deref(), Some("<body>Hi</body>"));
         assert_eq!(value("@id", STANZA).as_deref(), Some("m1"));
         assert!(value("{urn:a}", STANZA).is_some());
     }

@@ -22,6 +22,9 @@ const UNSUPPORTED: [&str; 9] = [
     "deliver_remote",
 ];
 
+/// Findings that are shown of one script at most.
+const MAX_SHOWN: usize = 100;
+
 /// What is wrong with a script: file, line, caret, reason and, where known, the cure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -97,7 +100,10 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
         let before = previous.and_then(|previous| previous.ruleset(domain));
         let compiled = compile(domain, &sources, &options, files, before.as_deref());
         for report in &compiled.reports {
-            for diagnostic in &report.diagnostics {
+            let worst_first = |one: &&rules::Diagnostic| !one.is_error();
+            let mut shown: Vec<_> = report.diagnostics.iter().collect();
+            shown.sort_by_key(worst_first);
+            for diagnostic in shown.into_iter().take(MAX_SHOWN) {
                 let shown = diagnostic.render(&report.script, &report.text);
                 match diagnostic.is_error() {
                     true => add(&mut found.problems, ScriptProblem(shown)),
