@@ -15,6 +15,8 @@ const APPLICATION_ID: i32 = 0x706f_7274;
 /// Prepared statements kept by each connection.
 const STATEMENT_CACHE: usize = 64;
 
+/// Page cache of one connection, in KiB.
+const CACHE_KIB: i64 = 256;
 /// Size to which the write-ahead log is cut back after a checkpoint, in bytes.
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 
@@ -77,6 +79,8 @@ fn connect(settings: &Settings) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     // A damaged cell is an error where it is read, not a wrong answer.
+    // The system keeps what is read often; a cache of each connection would only keep it twice.
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
 }
