@@ -140,7 +140,7 @@ async fn read(
     let watched = Watched(session, "reader");
     let session = &watched.0;
     let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
-        Box::pin(negotiate(*negotiator));
+        Box::pin(negotiate(negotiator));
     match negotiation.await {
         Ok(negotiated) => reader::run(&connection, negotiated, session, &credit, &terms).await,
         Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,

@@ -57,11 +57,11 @@ pub(super) struct Negotiated {
 
 /// Negotiates within `timeouts.authenticate`, TLS handshake included. A client that does not even
 /// begin has no longer than `timeouts.read`.
-pub(super) async fn negotiate(negotiator: Negotiator) -> Result<Box<Negotiated>, ReaderEnd> {
+pub(super) async fn negotiate(negotiator: Box<Negotiator>) -> Result<Box<Negotiated>, ReaderEnd> {
     let timeouts = negotiator.policy.load().timeouts.clone();
     let deadline = Instant::now() + timeouts.authenticate;
     let orders = Rc::clone(&negotiator.orders);
-    let opened = unless_ended(deadline, &orders, Driver::open(negotiator)).await;
+    let opened = unless_ended(deadline, &orders, Driver::open(*negotiator)).await;
     let mut driver = match opened {
         Ok(driver) => driver?,
         // Where the handshake comes first, nothing can be said before it.
