@@ -2,7 +2,9 @@
 
 mod blocking;
 mod clients;
+mod closing;
 mod commands;
+mod connections;
 mod crash;
 mod firewall;
 mod first_start;
@@ -14,6 +16,7 @@ mod messages;
 mod offline;
 mod presence;
 mod registration;
+mod reload;
 mod roster;
 mod scram_tampering;
 mod services;
@@ -21,3 +24,4 @@ mod smuggling;
 mod subscription;
 mod supervision;
 mod tls;
+mod timeouts;

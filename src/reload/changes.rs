@@ -68,15 +68,13 @@ pub(super) fn needing_restart(diff: &Diff) -> Vec<String> {
 }
 
 /// The listeners whose sockets have other options from now on, so that even those of unchanged
-/// addresses are opened anew. The length of the accept queue is one of them.
+/// addresses are opened anew. A listener follows another backlog by itself.
 pub(super) fn reopened(diff: &Diff) -> BTreeSet<ListenerName> {
     let has_other_options = |name: &&ListenerName| {
         let prefix = format!("listener.{name}.socket.");
-        diff.changes.iter().any(|change| {
-            let option = change.path.strip_prefix(&prefix);
-            option.is_some_and(|option| change.reload == Reload::Rebind || option == "backlog")
-        })
+        let is_own = |change: &&Change| change.path.starts_with(&prefix);
+        let mut own = diff.changes.iter().filter(is_own);
+        own.any(|change| change.reload == Reload::Rebind)
     };
-    let in_both = diff.listeners_rebound.iter().chain(&diff.listeners_changed);
-    in_both.filter(has_other_options).cloned().collect()
+    diff.listeners_rebound.iter().filter(has_other_options).cloned().collect()
 }
