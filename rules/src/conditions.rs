@@ -158,11 +158,6 @@ pub(crate) trait Condition: std::fmt::Debug + Send + Sync {
         false
     }
 
-    /// True if it spends the step budget.
-    fn is_searching(&self) -> bool {
-        false
-    }
-
     /// True if remembering its outcome costs less than asking again.
     fn is_worth_sharing(&self) -> bool {
         false

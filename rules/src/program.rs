@@ -291,6 +291,10 @@ impl Ruleset {
                 break;
             };
             run.place = (part.script, rule.line);
+            if !run.budget.take(1) {
+                run.fail(FaultKind::Budget);
+                return Value::True;
+            }
             if !rule.holds(run) {
                 if run.fault.is_some() {
                     return Value::True;
@@ -351,7 +355,7 @@ impl Check {
             },
         };
         // What could not be decided does not let the rule decide: the run ends, and the stanza with it.
-        if self.condition.is_searching() && run.budget.is_spent() {
+        if run.budget.is_spent() {
             run.fail(FaultKind::Budget);
             return false;
         }

@@ -246,6 +246,8 @@ impl<'a> Run<'a> {
             None => matches!(self.uncached.1, Slot::Unknown),
         };
         if is_unknown {
+            // Walking the stanza costs by its size; what can not be paid is noticed behind the condition.
+            self.budget.take(self.current().content().len() as u64 / 32);
             let slot = self.resolve(id);
             match self.slots.get_mut(at) {
                 Some(cell) => *cell = slot,

@@ -1,5 +1,7 @@
 //! Scripts made of pieces of the language, and the corpus of the fuzz target: nothing panics, and what loads runs.
 
+#![expect(clippy::expect_used, reason = "a helper of tests may stop them")]
+
 use std::path::Path;
 
 use proptest::prelude::*;

@@ -117,10 +117,6 @@ impl Condition for Count {
         }
     }
 
-    fn is_searching(&self) -> bool {
-        true
-    }
-
     fn is_worth_sharing(&self) -> bool {
         true
     }

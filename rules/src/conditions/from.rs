@@ -69,8 +69,4 @@ impl Condition for FromPattern {
             None => Guard::None,
         }
     }
-
-    fn is_searching(&self) -> bool {
-        true
-    }
 }

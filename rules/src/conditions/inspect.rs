@@ -128,13 +128,21 @@ fn first_equals(text: &str) -> Option<usize> {
     text.find('=').filter(|_| is_in_braces)
 }
 
+/// Steps that looking for a literal costs: many bytes are looked at together.
+fn fast_cost(text: &[u8]) -> u64 {
+    text.len() as u64 / 16 + 1
+}
+
 impl Condition for Inspect {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         let path = self.path;
         match &self.test {
             Test::Exists => run.exists(path),
             Test::Equals(text) => run.text(path) == Some(text),
-            Test::Contains(finder) => finder.find(run.search(path).0).is_some(),
+            Test::Contains(finder) => {
+                let (text, budget) = run.search(path);
+                budget.take(fast_cost(text)) && finder.find(text).is_some()
+            }
             Test::Matches(pattern) => {
                 let (text, budget) = run.search(path);
                 pattern.is_match(text, budget)
@@ -144,7 +152,8 @@ impl Condition for Inspect {
                     .is_some_and(|text| text.as_bytes() == expected)
             }),
             Test::ContainsExpanded(template) => template.with(run, |run, expected| {
-                memmem::find(run.search(path).0, expected).is_some()
+                let (text, budget) = run.search(path);
+                budget.take(fast_cost(text)) && memmem::find(text, expected).is_some()
             }),
             Test::MatchesExpanded(template) => template.with(run, |run, pattern| {
                 // Only now is the pattern known; a malformed one matches nothing.
@@ -155,10 +164,6 @@ impl Condition for Inspect {
                 pattern.is_match(text, budget)
             }),
         }
-    }
-
-    fn is_searching(&self) -> bool {
-        matches!(self.test, Test::Matches(_) | Test::MatchesExpanded(_))
     }
 
     fn is_worth_sharing(&self) -> bool {

@@ -96,10 +96,6 @@ impl Condition for Scan {
             .any(|found| self.list.contains(Self::token(text, &found, &mut position)))
     }
 
-    fn is_searching(&self) -> bool {
-        true
-    }
-
     fn is_worth_sharing(&self) -> bool {
         true
     }

@@ -69,8 +69,4 @@ impl Condition for ToPattern {
             None => Guard::None,
         }
     }
-
-    fn is_searching(&self) -> bool {
-        true
-    }
 }

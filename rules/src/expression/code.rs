@@ -216,6 +216,7 @@ impl Term {
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Session(field) => field.value(run),
             Self::Stanza => {
+                run.budget.take(run.current().size() as u64 / 8);
                 let mut xml = Vec::new();
                 run.current().write_to(&mut xml);
                 Some(Cow::Owned(String::from_utf8_lossy(&xml).into_owned()))
