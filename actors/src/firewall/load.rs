@@ -10,7 +10,7 @@ use super::files::{self, Files};
 use super::published::{Published, Rulesets};
 
 /// What this version can not carry out. A script that uses one of these is rejected.
-const UNSUPPORTED: [&str; 9] = [
+const UNSUPPORTED: [&str; 10] = [
     "USER MARKED",
     "MARK USER",
     "UNMARK USER",
@@ -19,6 +19,7 @@ const UNSUPPORTED: [&str; 9] = [
     "EVENT",
     "JUMP EVENT",
     "TAG TRACE",
+    "@@ trace",
     "deliver_remote",
 ];
 

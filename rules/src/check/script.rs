@@ -191,6 +191,14 @@ impl Tools<'_> {
                     Err(refusal) => out.push(diagnostic(refusal, switch.name.span)),
                 },
                 Item::Rule(rule) => rules.push(self.rule(number, chain, rule, out)),
+                Item::Metadata(metadata)
+                    if metadata.key.text == "trace" && !self.options.supports("@@ trace") =>
+                {
+                    out.push(diagnostic(
+                        unsupported("option", "@@ trace"),
+                        metadata.key.span,
+                    ));
+                }
                 Item::Metadata(metadata) => {
                     let message = format!("`@@ {}` has no effect yet", metadata.key.text);
                     out.push(Diagnostic::warning(
