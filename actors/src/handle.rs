@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use actix::Addr;
 use parking_lot::Mutex;
 use xmpp::Stanza;
 use xmpp::jid::{FullJid, Jid};
@@ -15,6 +14,7 @@ use xmpp::stream_error::StreamError;
 use crate::offer::offer;
 use crate::outbound::{Outbound, OutboundError};
 use crate::session::{EndSession, Session, Settled};
+use crate::supervise::Slot;
 
 /// Addresses to which one session may have sent directed presence at a time (RFC 6121 §4.6).
 pub const MAX_DIRECTED: usize = 1000;
@@ -38,7 +38,7 @@ pub struct SessionHandle {
     /// The arbiter on which the session lives.
     pub arbiter: usize,
     outbound: Arc<Outbound>,
-    session: Addr<Session>,
+    session: Slot<Session>,
     ledger: Ledger,
     /// The client has been told its address; before that it is sent nothing.
     is_announced: AtomicBool,
@@ -81,7 +81,7 @@ impl SessionHandle {
         (address, secure): (IpAddr, bool),
         arbiter: usize,
         outbound: Arc<Outbound>,
-        session: Addr<Session>,
+        session: Slot<Session>,
     ) -> Self {
         Self {
             id,

@@ -32,7 +32,7 @@ use crate::core::Core;
 use crate::listener::{Membership, Permits};
 use crate::observe::Observe;
 use crate::outbound::Outbound;
-use crate::supervise::{RestartPolicy, Supervise};
+use crate::supervise::{RestartPolicy, Slot, Supervise};
 
 pub use accept::start;
 use accept::Opening;
@@ -109,6 +109,8 @@ pub struct Settled;
 /// The actor.
 pub struct Session {
     core: Arc<Core>,
+    /// Where the session itself is reached.
+    own: Slot<Session>,
     id: u64,
     peer: SocketAddr,
     placement: Placement,
@@ -178,9 +180,9 @@ impl Observe for Session {
 impl Actor for Session {
     type Context = Context<Self>;
 
-    fn started(&mut self, context: &mut Context<Self>) {
+    fn started(&mut self, _: &mut Context<Self>) {
         if let Some(opening) = self.opening.take() {
-            self.begin(opening, context);
+            self.begin(opening);
         }
     }
 

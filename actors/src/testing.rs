@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use actix::Addr;
-use actix::dev::channel::{AddressReceiver, channel};
+use actix::dev::channel::AddressReceiver;
 use parking_lot::Mutex;
 use storage::{Credentials, NewAccount, Role};
 use tokio::task::JoinHandle;
@@ -25,7 +24,7 @@ use crate::outbound::{Next, Outbound};
 use crate::route::route;
 use crate::router::Router;
 use crate::session::Session;
-use crate::supervise::ActorPath;
+use crate::supervise::{ActorPath, Slot};
 use crate::tables::AccountHandle;
 use crate::test_node::TestCore;
 
@@ -163,10 +162,9 @@ impl FakeClient {
     pub(crate) async fn bind(core: &Arc<Core>, name: &str, send_buffer: usize) -> Self {
         let (localpart, resource) = name.split_once('/').unwrap_or((name, "home"));
         let jid = FullJid::new(&format!("{localpart}@localhost/{resource}")).unwrap();
-        let (sender, mailbox) = channel(16);
+        let (session, mailbox) = Slot::detached(ActorPath::root("fake"));
         let outbound = Outbound::new(send_buffer);
         let peer = (IpAddr::V4(Ipv4Addr::LOCALHOST), true);
-        let session = Addr::new(sender);
         let handle = SessionHandle::new(
             core.session_id(),
             jid.clone(),

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use actix::Addr;
 use parking_lot::Mutex;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::offer::offer;
 use crate::session::{EndSession, Session, TermsChanged};
+use crate::supervise::Slot;
 
 /// A number of places, shared by clones.
 #[derive(Clone, Debug, Default)]
@@ -92,11 +92,11 @@ pub fn network(address: IpAddr) -> IpAddr {
 /// Sessions of a listener that have not logged in, oldest first. Bounded by
 /// `limits.unauthenticated`: the oldest makes room, so that strangers can not lock users out.
 #[derive(Clone, Debug, Default)]
-pub struct Strangers(Arc<Mutex<BTreeMap<u64, Addr<Session>>>>);
+pub struct Strangers(Arc<Mutex<BTreeMap<u64, Slot<Session>>>>);
 
 impl Strangers {
     /// Adds a session; when there are `limit` already, the oldest is ended.
-    pub fn admit(&self, id: u64, session: Addr<Session>, limit: u32) -> Stranger {
+    pub fn admit(&self, id: u64, session: Slot<Session>, limit: u32) -> Stranger {
         let mut strangers = self.0.lock();
         while strangers.len() >= limit.max(1) as usize {
             let Some((_, oldest)) = strangers.pop_first() else { break };
@@ -130,11 +130,11 @@ impl Drop for Stranger {
 
 /// The sessions that a listener accepted, so that they hear of its changes.
 #[derive(Clone, Debug, Default)]
-pub struct Members(Arc<Mutex<HashMap<u64, Addr<Session>>>>);
+pub struct Members(Arc<Mutex<HashMap<u64, Slot<Session>>>>);
 
 impl Members {
     /// Adds a session until the answer is dropped.
-    pub(crate) fn admit(&self, id: u64, session: Addr<Session>) -> Membership {
+    pub(crate) fn admit(&self, id: u64, session: Slot<Session>) -> Membership {
         self.0.lock().insert(id, session);
         Membership { members: self.clone(), id }
     }

@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Addr, AsyncContext, Context};
 use tokio::net::TcpStream;
 
 use super::negotiation::{Negotiator, negotiate};
@@ -17,7 +16,7 @@ use crate::core::Core;
 use crate::listener::{ListenerPolicy, Permits};
 use crate::offer::offer;
 use crate::outbound::Outbound;
-use crate::supervise::ActorPath;
+use crate::supervise::{ActorPath, Slot};
 
 /// What the start of a session needs once.
 pub(super) struct Opening {
@@ -58,7 +57,8 @@ fn start_here(
     let id = core.session_id();
     let outbound = Outbound::new(policy.load().limits.send_buffer);
     let tree = core.tree.clone();
-    let session = move |_: &_| Session {
+    let session = move |own: &Slot<Session>| Session {
+        own: own.clone(),
         core,
         id,
         peer,
@@ -84,9 +84,9 @@ fn start_here(
 
 impl Session {
     /// Starts the reader, which negotiates first, and the writer.
-    pub(super) fn begin(&mut self, opening: Box<Opening>, context: &mut Context<Self>) {
+    pub(super) fn begin(&mut self, opening: Box<Opening>) {
         let connection = Connection::new(Transport::Plain(opening.stream));
-        let address = context.address();
+        let address = self.own.clone();
         let policy = Arc::clone(&self.terms.policy);
         self.membership = Some(policy.members.admit(self.id, address.clone()));
         let limit = policy.load().limits.unauthenticated;
@@ -112,7 +112,7 @@ impl Session {
 }
 
 /// Tells the session when a task ends by a panic, so that it does not go on with half of itself.
-struct Watched(Addr<Session>, &'static str);
+struct Watched(Slot<Session>, &'static str);
 
 impl Drop for Watched {
     fn drop(&mut self) {
@@ -122,7 +122,7 @@ impl Drop for Watched {
     }
 }
 
-async fn write(connection: Connection, outbound: Arc<Outbound>, session: Addr<Session>, terms: Rc<Terms>) {
+async fn write(connection: Connection, outbound: Arc<Outbound>, session: Slot<Session>, terms: Rc<Terms>) {
     let watched = Watched(session, "writer");
     let end = writer::run(connection, outbound, terms).await;
     let _session_is_gone = offer(&watched.0, WriterEnded(end));
@@ -133,7 +133,7 @@ async fn write(connection: Connection, outbound: Arc<Outbound>, session: Addr<Se
 async fn read(
     connection: Connection,
     negotiator: Box<Negotiator>,
-    session: Addr<Session>,
+    session: Slot<Session>,
     credit: Rc<Credit>,
     terms: Rc<Terms>,
 ) {

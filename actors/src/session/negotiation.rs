@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::Addr;
 use tokio::time::{Instant, sleep_until};
 use xmpp::stream::{Input, TlsPolicy};
 use xmpp::stream_error::{StreamCondition, StreamError};
@@ -20,6 +19,7 @@ use crate::connection::Connection;
 use crate::core::Core;
 use crate::listener::{ListenerPolicy, Stranger};
 use crate::outbound::Outbound;
+use crate::supervise::Slot;
 use driver::Driver;
 
 /// What a negotiation works with.
@@ -28,7 +28,7 @@ pub(super) struct Negotiator {
     pub(super) policy: Arc<ListenerPolicy>,
     pub(super) connection: Connection,
     pub(super) outbound: Arc<Outbound>,
-    pub(super) session: Addr<Session>,
+    pub(super) session: Slot<Session>,
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
     pub(super) arbiter: usize,

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix::Addr;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 use xmpp::Stanza;
@@ -18,6 +17,7 @@ use super::negotiation::Negotiated;
 use super::{Received, ReaderEnd, ReaderEnded, Session, Silent, Terms};
 use crate::connection::Connection;
 use crate::offer::offer;
+use crate::supervise::Slot;
 
 /// Batches that may be under way to the session before reading pauses.
 const BATCHES: usize = 8;
@@ -76,7 +76,7 @@ struct Batch {
 pub(super) async fn run(
     connection: &Connection,
     mut negotiated: Box<Negotiated>,
-    session: &Addr<Session>,
+    session: &Slot<Session>,
     credit: &Credit,
     terms: &Terms,
 ) {
@@ -93,7 +93,7 @@ pub(super) async fn run(
 
 /// Tells the session how the stream ended, and drains what still comes so that the last words the
 /// session has for its client are not lost to a reset.
-pub(super) async fn end_with(connection: &Connection, session: &Addr<Session>, end: ReaderEnd) {
+pub(super) async fn end_with(connection: &Connection, session: &Slot<Session>, end: ReaderEnd) {
     let is_last = matches!(end, ReaderEnd::Eof | ReaderEnd::Lost(_));
     tell(session, ReaderEnded(end));
     if !is_last {
@@ -108,7 +108,7 @@ async fn drain(connection: &Connection) {
 }
 
 /// Sends what must arrive: the mailbox has room for it beside the batches, or the session is gone.
-fn tell(session: &Addr<Session>, message: ReaderEnded) {
+fn tell(session: &Slot<Session>, message: ReaderEnded) {
     if let Err(refused) = offer(session, message) {
         tracing::debug!(full = refused.is_full(), "the session was not told that its stream ended");
     }
@@ -117,13 +117,15 @@ fn tell(session: &Addr<Session>, message: ReaderEnded) {
 async fn read_stanzas(
     connection: &Connection,
     parser: &mut StreamParser,
-    session: &Addr<Session>,
+    session: &Slot<Session>,
     credit: &Credit,
     terms: &Terms,
 ) -> ReaderEnd {
     let mut watch = Watch::new(terms.policy.load().timeouts.read, terms.version());
     loop {
-        credit.available().await;
+        if credit.is_spent() {
+            Box::pin(credit.available()).await;
+        }
         if watch.seen != terms.version() {
             watch.follow(terms, parser);
         }
@@ -156,7 +158,7 @@ async fn read_stanzas(
 }
 
 /// Gives the session what was read; how the stream ended, if it did.
-fn hand_over(batch: Batch, session: &Addr<Session>, credit: &Credit) -> Option<ReaderEnd> {
+fn hand_over(batch: Batch, session: &Slot<Session>, credit: &Credit) -> Option<ReaderEnd> {
     if !batch.stanzas.is_empty() {
         credit.batches.set(credit.batches.get() + 1);
         if offer(session, Received(batch.stanzas)).is_err() {
@@ -261,3 +263,6 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,15 +62,14 @@ impl Terms {
     /// meanwhile. `None` when that time is over.
     pub(super) async fn while_patient<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let since = Instant::now();
-        // On the heap: it is rare, and every idle writer would carry its size.
-        let mut work = Box::pin(work);
+        let mut work = std::pin::pin!(work);
         loop {
             let (seen, patience) = (self.version(), self.policy.load().timeouts.send);
             tokio::select! {
                 biased;
                 done = &mut work => return Some(done),
                 () = poll_fn(|cx| self.poll(&self.writer, seen, cx)) => {}
-                () = Box::pin(sleep_until(since + patience)) => return None,
+                () = sleep_until(since + patience) => return None,
             }
         }
     }

@@ -46,7 +46,7 @@ pub(crate) async fn run(
 }
 
 async fn finish(connection: &Connection, terms: &Terms) -> WriterEnd {
-    match terms.while_patient(connection.shutdown()).await {
+    match Box::pin(terms.while_patient(connection.shutdown())).await {
         Some(Ok(())) => WriterEnd::Finished,
         Some(Err(error)) => WriterEnd::Broken(error),
         None => WriterEnd::Stalled,
@@ -72,7 +72,8 @@ async fn write_buffer(
     }
 }
 
-/// One write: at once where the socket has room, else with a timer beside it.
+/// One write: at once where the socket has room, else with a timer beside it; that is rare, and
+/// boxed so that an idle writer is small.
 async fn write_some(
     connection: &Connection,
     outbound: &Outbound,
@@ -90,7 +91,7 @@ async fn write_some(
                 true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
                 false => connection.poll_write(cx, bytes),
             });
-            terms.while_patient(wait).await.ok_or(WriterEnd::Stalled)?
+            Box::pin(terms.while_patient(wait)).await.ok_or(WriterEnd::Stalled)?
         }
     };
     match result {
@@ -110,7 +111,7 @@ async fn flush(
         true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
         false => connection.poll_flush(cx),
     });
-    match terms.while_patient(wait).await {
+    match Box::pin(terms.while_patient(wait)).await {
         Some(Ok(())) => Ok(()),
         Some(Err(_)) if outbound.is_aborted() => Err(WriterEnd::Aborted),
         Some(Err(error)) => Err(WriterEnd::Broken(error)),

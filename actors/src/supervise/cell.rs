@@ -199,6 +199,13 @@ impl<A: Supervise> Child for Cell<A> {
 pub struct Slot<A: Supervise>(pub(crate) Arc<Cell<A>>);
 
 impl<A: Supervise> Slot<A> {
+    /// A slot that belongs to no tree, and the mailbox behind it.
+    #[cfg(test)]
+    pub(crate) fn detached(path: ActorPath) -> (Self, AddressReceiver<A>) {
+        let (cell, mailbox) = Cell::new(path, 0);
+        (Self(cell), mailbox)
+    }
+
     /// The actor's present address; `None` in back-off and after its end. For a single send [`crate::offer::offer`] is cheaper and bounded better.
     pub fn addr(&self) -> Option<Addr<A>> {
         self.0.addr.load().as_deref().cloned()

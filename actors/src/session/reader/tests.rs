@@ -1,0 +1,120 @@
+use std::rc::Rc;
+use std::sync::Arc;
+
+use portcullis_config::{ListenerConfig, Sources};
+
+use super::*;
+use crate::listener::{ListenerPolicy, Places};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config(set: &str) -> ListenerConfig {
+    let set = vec![format!("listener.clients.{set}")];
+    let sources = Sources { set, ..Sources::default() };
+    let config = portcullis_config::load(&sources).unwrap().config;
+    config.listeners.values().next().unwrap().clone()
+}
+
+fn terms(set: &str) -> Rc<Terms> {
+    Rc::new(Terms::new(ListenerPolicy::new(config(set), Places::default())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_asked_about_once_and_then_it_is_the_end() {
+    let terms = terms("timeouts.read=\"10s\"");
+    let since = Instant::now();
+    let mut watch = Watch::new(10 * SECOND, terms.version());
+    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(since.elapsed(), 10 * SECOND);
+    assert_eq!(watch.news(&terms).await, News::Dead);
+    assert_eq!(since.elapsed(), 20 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_byte_begins_a_new_period() {
+    let terms = terms("timeouts.read=\"10s\"");
+    let since = Instant::now();
+    let mut watch = Watch::new(10 * SECOND, terms.version());
+    tokio::time::advance(9 * SECOND).await;
+    watch.heard();
+    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(since.elapsed(), 19 * SECOND);
+    watch.heard();
+    assert_eq!(watch.news(&terms).await, News::Silence, "the question was answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_period_holds_for_the_silence_that_is_under_way() {
+    let terms = terms("timeouts.read=\"10s\"");
+    let since = Instant::now();
+    let mut parser = StreamParser::new(Limits::CLIENT);
+    let mut watch = Watch::new(10 * SECOND, terms.version());
+    tokio::time::advance(2 * SECOND).await;
+    terms.policy.store(config("timeouts.read=\"3s\""));
+    terms.changed();
+    assert_eq!(watch.news(&terms).await, News::Change);
+    watch.follow(&terms, &mut parser);
+    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(since.elapsed(), 3 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_a_change_wake_the_reader() {
+    let terms = terms("timeouts.read=\"10s\"");
+    let mut watch = Watch::new(10 * SECOND, terms.version());
+    let other = Rc::clone(&terms);
+    let change = async move {
+        tokio::time::sleep(SECOND).await;
+        other.changed();
+    };
+    let since = Instant::now();
+    let (news, ()) = tokio::join!(watch.news(&terms), change);
+    assert_eq!((news, since.elapsed()), (News::Change, SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_writer_is_patient_for_as_long_as_the_terms_say_by_then() {
+    let terms = terms("timeouts.send=\"60s\"");
+    let since = Instant::now();
+    let stuck = terms.while_patient(std::future::pending::<()>());
+    let change = async {
+        tokio::time::sleep(5 * SECOND).await;
+        terms.policy.store(config("timeouts.send=\"7s\""));
+        terms.changed();
+    };
+    assert_eq!(tokio::join!(stuck, change).0, None);
+    assert_eq!(since.elapsed(), 7 * SECOND);
+    assert_eq!(terms.while_patient(async { 1 }).await, Some(1));
+}
+
+#[tokio::test]
+async fn reading_pauses_while_too_much_is_held_back() {
+    let credit = Credit::default();
+    credit.batches.set(BATCHES);
+    assert!(credit.is_spent());
+    credit.give_back(STANZAS);
+    assert!(credit.is_spent(), "the session holds stanzas back");
+    let freed = async { credit.holds(STANZAS - 1) };
+    tokio::join!(credit.available(), freed);
+    assert!(!credit.is_spent());
+}
+
+#[test]
+fn what_came_before_an_error_is_handed_over() {
+    let mut parser = StreamParser::new(Limits::CLIENT);
+    let bytes = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+                  version='1.0' to='a'>";
+    let mut input = &bytes[..];
+    parser.next(&mut input).unwrap();
+    let batch = parse(&mut parser, b"<presence/><presence/></iq>");
+    assert_eq!(batch.stanzas.len(), 2);
+    assert!(matches!(batch.end, Some(ReaderEnd::Error(_))));
+}
+
+#[test]
+fn arcs_of_the_policy_are_shared() {
+    let policy = ListenerPolicy::new(config("timeouts.read=\"10s\""), Places::default());
+    let terms = Terms::new(Arc::clone(&policy));
+    policy.store(config("timeouts.close=\"9s\""));
+    assert_eq!(terms.close(), 9 * SECOND);
+}
