@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, WrapFuture};
+use actix::{Actor, AsyncContext, Context, Running, WrapFuture};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use portcullis_config::{Bind, ListenerConfig, ListenerName};
 use serde::Serialize;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -92,6 +93,8 @@ pub struct Listener {
     first: Arc<Mutex<Option<StdListener>>>,
     shared: Rc<Shared>,
     retry: Backoff,
+    /// While it listens.
+    accept: Option<Rc<Accept>>,
 }
 
 #[derive(Debug, Default)]
@@ -153,6 +156,14 @@ impl Actor for Listener {
     fn started(&mut self, context: &mut Context<Self>) {
         self.listen(context);
     }
+
+    /// Whoever the kernel has let in is served before the socket closes.
+    fn stopping(&mut self, _: &mut Context<Self>) -> Running {
+        if let Some(accept) = self.accept.take() {
+            accept.take_waiting();
+        }
+        Running::Stop
+    }
 }
 
 impl Listener {
@@ -165,7 +176,7 @@ impl Listener {
         first: Arc<Mutex<Option<StdListener>>>,
     ) -> Self {
         let retry = Backoff::new(BIND_RETRY.0, BIND_RETRY.1);
-        Self { core, policy, bind, first, shared: Rc::default(), retry }
+        Self { core, policy, bind, first, shared: Rc::default(), retry, accept: None }
     }
 
     fn listen(&mut self, context: &mut Context<Self>) {
@@ -181,12 +192,13 @@ impl Listener {
                 let mut report = self.shared.report.lock();
                 (report.is_listening, report.problem) = (true, None);
                 drop(report);
-                let accept = Accept {
+                let accept = Rc::new(Accept {
                     core: Arc::clone(&self.core),
                     policy: Arc::clone(&self.policy),
                     shared: Rc::clone(&self.shared),
                     socket,
-                };
+                });
+                self.accept = Some(Rc::clone(&accept));
                 context.spawn(accept.run().into_actor(self));
             }
             Err(error) => self.fail_to_listen(&error, context),
@@ -234,7 +246,7 @@ struct Accept {
 }
 
 impl Accept {
-    async fn run(self) {
+    async fn run(self: Rc<Self>) {
         let mut spare = spare_descriptor();
         let mut retry = Backoff::new(ACCEPT_RETRY.0, ACCEPT_RETRY.1);
         let mut backlog = self.policy.load().socket.backlog;
@@ -285,6 +297,17 @@ impl Accept {
         let accept = tokio::time::timeout(ACCEPT_RETRY.0, self.socket.accept());
         drop(accept.await);
         *spare = spare_descriptor();
+    }
+
+    /// Takes all that wait in the kernel's queue, without waiting for more.
+    fn take_waiting(&self) {
+        let socket = SockRef::from(&self.socket);
+        while let Ok((stream, peer)) = socket.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream.into()));
+            if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
+                self.take(stream, peer);
+            }
+        }
     }
 
     fn take(&self, stream: TcpStream, peer: SocketAddr) {

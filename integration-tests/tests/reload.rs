@@ -361,3 +361,26 @@ async fn a_hang_up_brings_new_certificates_and_a_broken_one_changes_nothing() {
         .unwrap();
     alice.sync().await;
 }
+
+/// Who has been let in by the kernel is served, even if the socket is closed next.
+#[tokio::test]
+async fn clients_in_the_queue_of_a_socket_that_closes_are_served() {
+    let node = TestNode::start("").await;
+    for keys in [
+        "listener.c2s.socket.reuse_port = false".to_owned(),
+        format!("listener.c2s.bind = [\"{}\"]", free_address()),
+    ] {
+        let address = node.address();
+        node.signal(Signal::STOP);
+        let mut waiting = Vec::new();
+        for _ in 0..20 {
+            waiting.push(TestClient::connect(address).await);
+        }
+        rewrite(&node, &keys);
+        node.signal(Signal::HUP);
+        node.signal(Signal::CONT);
+        for client in &mut waiting {
+            client.open(HOST).await;
+        }
+    }
+}
