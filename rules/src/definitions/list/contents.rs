@@ -39,6 +39,8 @@ impl ListContents {
             return contents;
         }
         contents.text.reserve(text.len());
+        let lines = memchr::memchr_iter(b'\n', body).count() + 1;
+        contents.index.reserve(lines, |_| 0);
         for line in body.split(|&byte| byte == b'\n') {
             contents.insert(line.strip_suffix(b"\r").unwrap_or(line));
         }
