@@ -68,7 +68,11 @@ impl Firewall {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn start(tree: &Tree, workers: &Workers, config: &Config) -> Result<Self, Vec<ScriptProblem>> {
+    pub fn start(
+        tree: &Tree,
+        workers: &Workers,
+        config: &Config,
+    ) -> Result<Self, Vec<ScriptProblem>> {
         let files = Arc::new(Files::default());
         let loaded = load::load(config, &files, None)?;
         let published = Arc::new(Published::default());
@@ -121,13 +125,16 @@ impl Firewall {
 
     /// Whether rules of `host` look at what is delivered.
     pub fn sees_deliver(&self, host: &str) -> bool {
-        self.ruleset(host).is_some_and(|ruleset| !ruleset.is_empty(DELIVER))
+        self.ruleset(host)
+            .is_some_and(|ruleset| !ruleset.is_empty(DELIVER))
     }
 }
 
 impl std::fmt::Debug for Firewall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Firewall").field("faults", &self.faults()).finish_non_exhaustive()
+        f.debug_struct("Firewall")
+            .field("faults", &self.faults())
+            .finish_non_exhaustive()
     }
 }
 
