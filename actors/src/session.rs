@@ -182,7 +182,7 @@ impl Actor for Session {
 
     fn started(&mut self, _: &mut Context<Self>) {
         if let Some(opening) = self.opening.take() {
-            self.begin(opening);
+            self.begin(*opening);
         }
     }
 

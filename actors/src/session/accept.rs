@@ -84,7 +84,7 @@ fn start_here(
 
 impl Session {
     /// Starts the reader, which negotiates first, and the writer.
-    pub(super) fn begin(&mut self, opening: Box<Opening>) {
+    pub(super) fn begin(&mut self, opening: Opening) {
         let connection = Connection::new(Transport::Plain(opening.stream));
         let address = self.own.clone();
         let policy = Arc::clone(&self.terms.policy);
