@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::arbiters::{Arbiters, Watchdog};
+use actors::bus::BusLink;
 use actors::core::{Core, Parts};
 use actors::firewall::Firewall;
 use actors::password::{PasswordWorkers, load_server_secret};
 use actors::router::Router;
+use actors::store::{self, Storage};
 use actors::supervise::{ActorPath, Slot, Tree, install_panic_hook};
 use actors::tls::Certificates;
-use portcullis_config::{Config, StorageConfig};
-use storage::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use portcullis_config::Config;
 
 pub(crate) use error::StartError;
 pub(crate) use listeners::Listeners;
@@ -47,7 +48,7 @@ impl Node {
     pub(crate) async fn start(config: Config) -> Result<Self, StartError> {
         install_panic_hook();
         files::make_directory(&config.node.data_directory)?;
-        let store = open_store(&config)?;
+        let opened = store::open(&config)?;
         let secret = load_server_secret(&config.node.data_directory).map_err(StartError::Secret)?;
         let certificates = Certificates::load(&config).map_err(StartError::Certificates)?;
         let sockets = listeners::open_all(&config)?;
@@ -57,7 +58,7 @@ impl Node {
         let firewall = Firewall::start(&tree, &workers, &config).map_err(StartError::Rules)?;
         let hashers = PasswordWorkers::start(config.node.hash_threads, HASH_QUEUE);
         let parts = Parts {
-            store,
+            store: opened.store,
             firewall,
             tree,
             workers,
@@ -68,7 +69,7 @@ impl Node {
         };
         let core = Core::new(parts);
         let router = start_router(&core).await?;
-        start_watchdog(&core)?;
+        start_attendants(&core, opened.watch)?;
         let mut listeners = Listeners::default();
         listeners.serve(&core, sockets)?;
         Ok(Self { core, router, listeners, arbiters })
@@ -77,7 +78,7 @@ impl Node {
     /// Stops in reverse: nobody is let in, sessions take their leave, what is under way is kept.
     pub(crate) async fn stop(self) {
         let tree = &self.core.tree;
-        let order = ["console", "listeners", "sessions", "accounts", "hosts", "firewall", "node"];
+        let order = ["console", "listeners", "sessions", "accounts", "hosts", "firewall", "bus", "node", "storage"];
         let left = tree.shutdown(&order.map(ActorPath::root), STOP).await;
         if !left.is_empty() {
             tracing::warn!(?left, "actors that did not stop in time");
@@ -87,13 +88,6 @@ impl Node {
         }
         self.arbiters.stop().await;
     }
-}
-
-fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
-    Ok(match &config.storage {
-        StorageConfig::Sqlite(path) => Arc::new(SqliteStore::open(SqliteOptions::new(path))?),
-        StorageConfig::Memory => Arc::new(MemoryStore::new()),
-    })
 }
 
 /// Starts the router and waits until it has published the hosts.
@@ -106,10 +100,17 @@ async fn start_router(core: &Arc<Core>) -> Result<Slot<Router>, StartError> {
     Ok(router)
 }
 
-fn start_watchdog(core: &Arc<Core>) -> Result<(), StartError> {
-    let path = ActorPath::root("node").child("watchdog");
+/// Starts what looks after the threads, the store and the link to other nodes.
+fn start_attendants(core: &Arc<Core>, watch: store::Watch) -> Result<(), StartError> {
     let control = actix_rt::Arbiter::current();
     let workers = core.workers.clone();
+    let path = ActorPath::root("node").child("watchdog");
     core.tree.spawn(path, &control, move |_| Watchdog::new(workers.clone()))?;
+    core.tree.spawn(ActorPath::root("storage"), &control, move |_| Storage::new(watch.clone()))?;
+    let mut incarnation = 0;
+    core.tree.spawn(ActorPath::root("bus"), &control, move |_| {
+        incarnation += 1;
+        BusLink::solo(incarnation)
+    })?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use actors::admin::Users;
 use actors::admin::protocol::{Answer, Command};
 use actors::password::PasswordWorkers;
 use portcullis_config::{Config, StorageConfig};
-use storage::{SqliteOptions, SqliteStore, Store, StoreError};
+use actors::store::{SqliteOptions, SqliteStore, Store, StoreError};
 use tokio::runtime::Runtime;
 
 use crate::telemetry;

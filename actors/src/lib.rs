@@ -4,6 +4,7 @@ pub mod account;
 pub mod admin;
 pub mod arbiters;
 pub mod backoff;
+pub mod bus;
 pub mod connection;
 pub mod core;
 mod decide;
@@ -22,6 +23,7 @@ pub mod roles;
 pub mod route;
 pub mod router;
 pub mod session;
+pub mod store;
 pub mod supervise;
 pub mod tables;
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!   documentation) and reads them through `checker` into plain structs, with everything inherited
 //!   filled in: a listener's binds are resolved, a host's scripts include the global ones.
 //!
-//! [`Diff`] compares two configurations for a reload. [`reference`] and [`example`] render the
+//! [`Diff`] compares two configurations for a reload. [`reference()`] and [`example()`] render the
 //! documents from the same declarations.
 //!
 //! Nothing is silently defaulted, coerced or ignored: a key that is accepted is honoured, one of a

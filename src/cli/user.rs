@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_store_in_use_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let held = storage::DirectoryLock::acquire(directory.path()).unwrap();
+        let held = actors::store::DirectoryLock::acquire(directory.path()).unwrap();
         let config = config(directory.path());
         let Err(error) = Accounts::reach(&config) else {
             panic!("the store was opened");

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use actors::supervise::SpawnError;
-use storage::StoreError;
+use actors::store::StoreError;
 
 /// Why the node did not start.
 #[derive(Debug, thiserror::Error)]
