@@ -1,6 +1,6 @@
 //! Text of a script to its syntax tree: physical lines, logical lines, rules.
 //!
-//! Nothing here knows which conditions or actions exist; [`crate::check`] gives names their meaning.
+//! Nothing here knows which conditions or actions exist; the `check` module gives names their meaning.
 
 pub mod ast;
 pub mod lexer;

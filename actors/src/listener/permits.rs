@@ -115,7 +115,7 @@ impl Strangers {
     }
 }
 
-/// Membership in [`Strangers`], ended by logging in or leaving.
+/// A place among those who have not logged in, ended by logging in or leaving.
 #[derive(Debug)]
 pub struct Stranger {
     strangers: Strangers,
