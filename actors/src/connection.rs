@@ -94,18 +94,6 @@ impl Connection {
         self.poll_with(|socket| socket.poll_flush(cx))
     }
 
-    /// One attempt at [`Self::poll_flush`]: false when the socket has no room.
-    ///
-    /// # Errors
-    /// What the socket or TLS reports.
-    pub async fn try_flush(&self) -> io::Result<bool> {
-        poll_fn(|cx| match self.poll_flush(cx) {
-            Poll::Ready(result) => Poll::Ready(result.map(|()| true)),
-            Poll::Pending => Poll::Ready(Ok(false)),
-        })
-        .await
-    }
-
     /// Closes the outgoing side (TLS close_notify, then FIN).
     ///
     /// # Errors

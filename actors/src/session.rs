@@ -71,9 +71,9 @@ pub(crate) enum ReaderEnd {
     /// What came after another end was thrown away, and nothing more comes.
     Drained,
     /// The client broke the protocol, or was silent for too long.
-    Error(StreamError),
+    Error(Box<StreamError>),
     /// The negotiation has ended the stream, and has said why.
-    Said(Option<StreamError>),
+    Said(Option<Box<StreamError>>),
 }
 
 /// The outgoing side has come to its end. Sent by the writer.

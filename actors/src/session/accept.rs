@@ -90,7 +90,10 @@ impl Session {
         let policy = Arc::clone(&self.terms.policy);
         self.membership = Some(policy.members.admit(self.id, address.clone()));
         let limit = policy.load().limits.unauthenticated;
-        let stranger = policy.counters.strangers.admit(self.id, address.clone(), limit);
+        let stranger = policy
+            .counters
+            .strangers
+            .admit(self.id, address.clone(), limit);
         let negotiator = Box::new(Negotiator {
             core: Arc::clone(&self.core),
             policy,
@@ -107,7 +110,10 @@ impl Session {
         let write = write(connection.clone(), outbound, address.clone(), terms);
         let (credit, terms) = (Rc::clone(&self.credit), Rc::clone(&self.terms));
         let read = read(connection, negotiator, address, credit, terms);
-        self.tasks = Some([actix_rt::spawn(read).abort_handle(), actix_rt::spawn(write).abort_handle()]);
+        self.tasks = Some([
+            actix_rt::spawn(read).abort_handle(),
+            actix_rt::spawn(write).abort_handle(),
+        ]);
     }
 }
 
@@ -122,7 +128,12 @@ impl Drop for Watched {
     }
 }
 
-async fn write(connection: Connection, outbound: Arc<Outbound>, session: Slot<Session>, terms: Rc<Terms>) {
+async fn write(
+    connection: Connection,
+    outbound: Arc<Outbound>,
+    session: Slot<Session>,
+    terms: Rc<Terms>,
+) {
     let watched = Watched(session, "writer");
     let end = writer::run(connection, outbound, terms).await;
     let _session_is_gone = offer(&watched.0, WriterEnded(end));

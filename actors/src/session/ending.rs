@@ -25,7 +25,10 @@ impl Handler<ReaderEnded> for Session {
 
     fn handle(&mut self, ReaderEnded(end): ReaderEnded, context: &mut Context<Self>) {
         self.orders = None;
-        if matches!(end, ReaderEnd::Eof | ReaderEnd::Drained | ReaderEnd::Lost(_)) {
+        if matches!(
+            end,
+            ReaderEnd::Eof | ReaderEnd::Drained | ReaderEnd::Lost(_)
+        ) {
             self.ending.is_read_out = true;
         }
         self.end_behind_stanzas(end, context);
@@ -74,7 +77,7 @@ impl Session {
     pub(super) fn end_for(&mut self, error: StreamError, context: &mut Context<Self>) {
         match &self.orders {
             Some(orders) => orders.end(error),
-            None => self.end_behind_stanzas(ReaderEnd::Error(error), context),
+            None => self.end_behind_stanzas(ReaderEnd::Error(Box::new(error)), context),
         }
     }
 
@@ -104,8 +107,8 @@ impl Session {
     fn end_by(&mut self, end: ReaderEnd, context: &mut Context<Self>) {
         match end {
             ReaderEnd::Closed => self.close(None, context),
-            ReaderEnd::Error(error) => self.close(Some(error), context),
-            ReaderEnd::Said(error) => self.leave(error.as_ref(), |_| {}, context),
+            ReaderEnd::Error(error) => self.close(Some(*error), context),
+            ReaderEnd::Said(error) => self.leave(error.as_deref(), |_| {}, context),
             // The client may still read: it gets what is queued for it.
             ReaderEnd::Eof if self.bound.is_some() => self.close(None, context),
             ReaderEnd::Eof => self.leave(None, |_| {}, context),

@@ -14,7 +14,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::{Limits, StreamEvent, StreamParser};
 
 use super::negotiation::Negotiated;
-use super::{Received, ReaderEnd, ReaderEnded, Session, Silent, Terms};
+use super::{ReaderEnd, ReaderEnded, Received, Session, Silent, Terms};
 use crate::connection::Connection;
 use crate::offer::offer;
 use crate::supervise::Slot;
@@ -104,13 +104,20 @@ pub(super) async fn end_with(connection: &Connection, session: &Slot<Session>, e
 
 /// Reads and forgets until the peer closes.
 async fn drain(connection: &Connection) {
-    while connection.read(<[u8]>::len).await.is_ok_and(|count| count > 0) {}
+    while connection
+        .read(<[u8]>::len)
+        .await
+        .is_ok_and(|count| count > 0)
+    {}
 }
 
 /// Sends what must arrive: the mailbox has room for it beside the batches, or the session is gone.
 fn tell(session: &Slot<Session>, message: ReaderEnded) {
     if let Err(refused) = offer(session, message) {
-        tracing::debug!(full = refused.is_full(), "the session was not told that its stream ended");
+        tracing::debug!(
+            full = refused.is_full(),
+            "the session was not told that its stream ended"
+        );
     }
 }
 
@@ -130,7 +137,10 @@ async fn read_stanzas(
             watch.follow(terms, parser);
         }
         let read = connection.read(|bytes| match bytes {
-            [] => Batch { stanzas: Vec::new(), end: Some(ReaderEnd::Eof) },
+            [] => Batch {
+                stanzas: Vec::new(),
+                end: Some(ReaderEnd::Eof),
+            },
             bytes => parse(parser, bytes),
         });
         let batch = tokio::select! {
@@ -143,7 +153,7 @@ async fn read_stanzas(
             },
             news = watch.news(terms) => {
                 match news {
-                    News::Dead => return ReaderEnd::Error(StreamCondition::ConnectionTimeout.into()),
+                    News::Dead => return ReaderEnd::Error(Box::new(StreamCondition::ConnectionTimeout.into())),
                     News::Silence => drop(offer(session, Silent)),
                     News::Change => {}
                 }
@@ -175,10 +185,10 @@ fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
             Ok(Some(StreamEvent::Stanza(stanza))) => batch.stanzas.push(stanza),
             Ok(Some(StreamEvent::Closed)) => batch.end = Some(ReaderEnd::Closed),
             Ok(Some(StreamEvent::Header(_) | StreamEvent::Element(_))) => {
-                batch.end = Some(ReaderEnd::Error(unsupported()));
+                batch.end = Some(ReaderEnd::Error(Box::new(unsupported())));
             }
             Ok(None) => return batch,
-            Err(error) => batch.end = Some(ReaderEnd::Error(error)),
+            Err(error) => batch.end = Some(ReaderEnd::Error(Box::new(error))),
         }
         if batch.end.is_some() {
             return batch;
@@ -215,7 +225,13 @@ struct Watch {
 impl Watch {
     fn new(period: Duration, seen: u32) -> Self {
         let last = Instant::now();
-        Self { period, last, is_asked: false, timer: Box::pin(sleep_until(last + period)), seen }
+        Self {
+            period,
+            last,
+            is_asked: false,
+            timer: Box::pin(sleep_until(last + period)),
+            seen,
+        }
     }
 
     fn heard(&mut self) {
@@ -236,7 +252,11 @@ impl Watch {
             return;
         }
         self.period = period;
-        let since = if self.is_asked { Instant::now() } else { self.last };
+        let since = if self.is_asked {
+            Instant::now()
+        } else {
+            self.last
+        };
         self.timer.as_mut().reset(since + period);
     }
 

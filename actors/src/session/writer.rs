@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use super::Terms;
 use crate::connection::Connection;
@@ -26,95 +26,137 @@ pub(crate) enum WriterEnd {
 /// Writes what is queued until the queue ends.
 ///
 /// A peer that takes no byte for `timeouts.send` ends it, however often more is queued meanwhile.
+/// What is rare is boxed: every idle session carries the size of this future.
 pub(crate) async fn run(
     connection: Connection,
     outbound: Arc<Outbound>,
     terms: Rc<Terms>,
 ) -> WriterEnd {
+    let mut portion = Portion::default();
     loop {
-        let mut buffer = Vec::new();
-        match poll_fn(|cx| outbound.poll_next(&mut buffer, cx)).await {
-            Next::Write => {}
-            Next::Finish => return finish(&connection, &terms).await,
-            Next::Abort => return WriterEnd::Aborted,
+        match poll_fn(|cx| portion.poll(&connection, &outbound, cx)).await {
+            Progress::Written => outbound.recycle(portion.take()),
+            Progress::Blocked => {
+                let rest = Box::pin(wait_for_room(&mut portion, &connection, &outbound, &terms));
+                if let Err(end) = rest.await {
+                    return end;
+                }
+            }
+            Progress::Finish => return Box::pin(finish(&connection, &terms)).await,
+            Progress::End(end) => return end,
         }
-        if let Err(end) = write_buffer(&connection, &outbound, &buffer, &terms).await {
-            return end;
+    }
+}
+
+/// How a portion went.
+enum Progress {
+    /// All of it left.
+    Written,
+    /// The socket has no room.
+    Blocked,
+    /// Nothing is left, and nothing more comes.
+    Finish,
+    End(WriterEnd),
+}
+
+/// What was taken from the queue, and how much of it has left.
+#[derive(Default)]
+struct Portion {
+    buffer: Vec<u8>,
+    written: usize,
+}
+
+impl Portion {
+    fn take(&mut self) -> Vec<u8> {
+        self.written = 0;
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Waits for something to write, and writes it as far as there is room.
+    fn poll(
+        &mut self,
+        connection: &Connection,
+        outbound: &Outbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<Progress> {
+        if self.buffer.is_empty() {
+            match ready!(outbound.poll_next(&mut self.buffer, cx)) {
+                Next::Write => {}
+                Next::Finish => return Poll::Ready(Progress::Finish),
+                Next::Abort => return Poll::Ready(Progress::End(WriterEnd::Aborted)),
+            }
         }
-        outbound.recycle(buffer);
+        Poll::Ready(match self.poll_write(connection, outbound, cx) {
+            Poll::Ready(Ok(())) => Progress::Written,
+            Poll::Ready(Err(error)) => Progress::End(WriterEnd::Broken(error)),
+            Poll::Pending => Progress::Blocked,
+        })
+    }
+
+    /// Writes until nothing is left, TLS records included.
+    fn poll_write(
+        &mut self,
+        connection: &Connection,
+        outbound: &Outbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.written < self.buffer.len() {
+            let count = ready!(self.poll_some(connection, outbound, cx))?;
+            self.written += count;
+        }
+        connection.poll_flush(cx)
+    }
+
+    fn poll_some(
+        &self,
+        connection: &Connection,
+        outbound: &Outbound,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let rest = self.buffer.get(self.written..).unwrap_or_default();
+        let count = ready!(connection.poll_write(cx, rest))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        outbound.written(count);
+        Poll::Ready(Ok(count))
+    }
+}
+
+/// Writes the rest of a portion, each step with the peer's patience as its deadline.
+async fn wait_for_room(
+    portion: &mut Portion,
+    connection: &Connection,
+    outbound: &Outbound,
+    terms: &Terms,
+) -> Result<(), WriterEnd> {
+    loop {
+        let before = portion.written;
+        let step = poll_fn(|cx| match outbound.is_aborted() {
+            true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+            false => match portion.poll_write(connection, outbound, cx) {
+                // Some of it left: the deadline begins anew.
+                Poll::Pending if portion.written > before => Poll::Ready(Ok(false)),
+                polled => polled.map(|done| done.map(|()| true)),
+            },
+        });
+        match terms.while_patient(step).await {
+            Some(Ok(true)) => {
+                outbound.recycle(portion.take());
+                return Ok(());
+            }
+            Some(Ok(false)) => {}
+            Some(Err(_)) if outbound.is_aborted() => return Err(WriterEnd::Aborted),
+            Some(Err(error)) => return Err(WriterEnd::Broken(error)),
+            None => return Err(WriterEnd::Stalled),
+        }
     }
 }
 
 async fn finish(connection: &Connection, terms: &Terms) -> WriterEnd {
-    match Box::pin(terms.while_patient(connection.shutdown())).await {
+    match terms.while_patient(connection.shutdown()).await {
         Some(Ok(())) => WriterEnd::Finished,
         Some(Err(error)) => WriterEnd::Broken(error),
         None => WriterEnd::Stalled,
-    }
-}
-
-async fn write_buffer(
-    connection: &Connection,
-    outbound: &Outbound,
-    buffer: &[u8],
-    terms: &Terms,
-) -> Result<(), WriterEnd> {
-    let mut rest = buffer;
-    while !rest.is_empty() {
-        let count = write_some(connection, outbound, rest, terms).await?;
-        outbound.written(count);
-        rest = rest.get(count..).unwrap_or_default();
-    }
-    match connection.try_flush().await {
-        Ok(true) => Ok(()),
-        Ok(false) => flush(connection, outbound, terms).await,
-        Err(error) => Err(WriterEnd::Broken(error)),
-    }
-}
-
-/// One write: at once where the socket has room, else with a timer beside it; that is rare, and
-/// boxed so that an idle writer is small.
-async fn write_some(
-    connection: &Connection,
-    outbound: &Outbound,
-    bytes: &[u8],
-    terms: &Terms,
-) -> Result<usize, WriterEnd> {
-    let first = poll_fn(|cx| match connection.poll_write(cx, bytes) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending => Poll::Ready(None),
-    });
-    let result = match first.await {
-        Some(result) => result,
-        None => {
-            let wait = poll_fn(|cx| match outbound.is_aborted() {
-                true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
-                false => connection.poll_write(cx, bytes),
-            });
-            Box::pin(terms.while_patient(wait)).await.ok_or(WriterEnd::Stalled)?
-        }
-    };
-    match result {
-        Ok(0) => Err(WriterEnd::Broken(io::ErrorKind::WriteZero.into())),
-        Ok(count) => Ok(count),
-        Err(_) if outbound.is_aborted() => Err(WriterEnd::Aborted),
-        Err(error) => Err(WriterEnd::Broken(error)),
-    }
-}
-
-async fn flush(
-    connection: &Connection,
-    outbound: &Outbound,
-    terms: &Terms,
-) -> Result<(), WriterEnd> {
-    let wait = poll_fn(|cx| match outbound.is_aborted() {
-        true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
-        false => connection.poll_flush(cx),
-    });
-    match Box::pin(terms.while_patient(wait)).await {
-        Some(Ok(())) => Ok(()),
-        Some(Err(_)) if outbound.is_aborted() => Err(WriterEnd::Aborted),
-        Some(Err(error)) => Err(WriterEnd::Broken(error)),
-        None => Err(WriterEnd::Stalled),
     }
 }

@@ -77,7 +77,7 @@ impl Driver {
         for output in self.machine.handle(input) {
             match output {
                 Output::Send(bytes) => self.send(&bytes),
-                Output::Close(error) => return ReaderEnd::Said(error),
+                Output::Close(error) => return ReaderEnd::Said(error.map(Box::new)),
                 _ => {}
             }
         }
@@ -146,7 +146,7 @@ impl Driver {
             Output::Register(registration) => return Ok(Some(self.register(registration).await)),
             Output::Bind(jid) => return Ok(Some(Input::Bound(self.bind(jid).await))),
             Output::Established(established) => self.establish(&established)?,
-            Output::Close(error) => return Err(ReaderEnd::Said(error)),
+            Output::Close(error) => return Err(ReaderEnd::Said(error.map(Box::new))),
         }
         Ok(None)
     }

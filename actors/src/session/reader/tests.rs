@@ -10,13 +10,19 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn config(set: &str) -> ListenerConfig {
     let set = vec![format!("listener.clients.{set}")];
-    let sources = Sources { set, ..Sources::default() };
+    let sources = Sources {
+        set,
+        ..Sources::default()
+    };
     let config = portcullis_config::load(&sources).unwrap().config;
     config.listeners.values().next().unwrap().clone()
 }
 
 fn terms(set: &str) -> Rc<Terms> {
-    Rc::new(Terms::new(ListenerPolicy::new(config(set), Places::default())))
+    Rc::new(Terms::new(ListenerPolicy::new(
+        config(set),
+        Places::default(),
+    )))
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +46,11 @@ async fn any_byte_begins_a_new_period() {
     assert_eq!(watch.news(&terms).await, News::Silence);
     assert_eq!(since.elapsed(), 19 * SECOND);
     watch.heard();
-    assert_eq!(watch.news(&terms).await, News::Silence, "the question was answered");
+    assert_eq!(
+        watch.news(&terms).await,
+        News::Silence,
+        "the question was answered"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,7 +112,8 @@ async fn reading_pauses_while_too_much_is_held_back() {
 #[test]
 fn what_came_before_an_error_is_handed_over() {
     let mut parser = StreamParser::new(Limits::CLIENT);
-    let bytes = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+    let bytes =
+        b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
                   version='1.0' to='a'>";
     let mut input = &bytes[..];
     parser.next(&mut input).unwrap();
