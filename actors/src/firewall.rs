@@ -15,6 +15,7 @@
 mod branch;
 mod chain;
 mod files;
+mod geoip;
 mod list;
 mod list_file;
 mod load;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use portcullis_config::Config;
 use rules::Ruleset;
@@ -38,6 +40,7 @@ use crate::supervise::Tree;
 
 use branch::Branch;
 use files::Files;
+use geoip::Database;
 use published::Published;
 
 pub use chain::{ChainReport, RuleReport};
@@ -58,13 +61,15 @@ const FAULT_EVERY: Duration = Duration::from_secs(1);
 pub struct Firewall {
     published: Arc<Published>,
     files: Arc<Files>,
+    /// Where addresses are, for all hosts; `None` where no script may ask.
+    countries: ArcSwapOption<Database>,
     branch: Mutex<Branch>,
     faults: AtomicU64,
     last_fault: Mutex<Option<Instant>>,
 }
 
 impl Firewall {
-    /// Loads the scripts of `config` and starts their actors.
+    /// Loads the scripts and the country database of `config` and starts their actors.
     ///
     /// # Errors
     /// All that is wrong with them.
@@ -77,25 +82,34 @@ impl Firewall {
         let loaded = load::load(config, &files, None)?;
         let published = Arc::new(Published::default());
         let mut branch = Branch::new(tree.clone(), workers.clone(), Arc::clone(&published));
-        published.store(loaded);
+        published.store(loaded.rulesets);
         branch.follow(&files);
         Ok(Self {
             published,
             files,
+            countries: ArcSwapOption::new(loaded.database),
             branch: Mutex::new(branch),
             faults: AtomicU64::new(0),
             last_fault: Mutex::new(None),
         })
     }
 
-    /// Takes the scripts of `config` over, for stanzas from now on. Reads files, so not on an arbiter with sessions.
+    /// Takes the scripts and the country database of `config` over, for stanzas from now on. Reads files, so not on an
+    /// arbiter with sessions.
     ///
     /// # Errors
     /// All that is wrong with them; then the rules stay as they were.
     pub fn reload(&self, config: &Config) -> Result<(), Vec<ScriptProblem>> {
         let mut branch = self.branch.lock();
         let loaded = load::load(config, &self.files, Some(&self.published))?;
-        self.published.store(loaded);
+        // No rule that asks for countries runs without a database: it comes first and goes last.
+        if loaded.database.is_some() {
+            self.countries.store(loaded.database);
+            self.published.store(loaded.rulesets);
+        } else {
+            self.published.store(loaded.rulesets);
+            self.countries.store(None);
+        }
         self.files.forget_unused();
         branch.follow(&self.files);
         Ok(())
@@ -104,6 +118,11 @@ impl Firewall {
     /// The rules of `host`, all its scripts together; `None` if it has none.
     pub fn ruleset(&self, host: &str) -> Option<Arc<Ruleset>> {
         self.published.ruleset(host)
+    }
+
+    /// The country database in force.
+    fn countries(&self) -> Option<Arc<Database>> {
+        self.countries.load_full()
     }
 
     /// Counts a cut-off run; whether it may be logged now.

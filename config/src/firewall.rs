@@ -31,6 +31,8 @@ pub struct FirewallConfig {
     pub scripts: Vec<ScriptSource>,
     /// Keys that one `%RATE` remembers for `LIMIT ... on` unless the rate names its own bound.
     pub multirate_cache_limit: usize,
+    /// Where `FROM COUNTRY` looks addresses up; scripts can not use it without.
+    pub geoip_database: Option<PathBuf>,
 }
 
 const SHIPPED: &str = "shipped:";
@@ -63,13 +65,23 @@ static MULTIRATE_CACHE_LIMIT: Key = Key {
     example: "",
 };
 
+static GEOIP_DATABASE: Key = Key {
+    name: "geoip_database",
+    accepts: Accepts::Path,
+    preset: Preset::Unset("none, and scripts can not use `FROM COUNTRY`"),
+    reload: Reload::Live,
+    doc: "A country or city database in MaxMind's format (`.mmdb`), for `FROM COUNTRY`. It is held in memory; a \
+          reload reads it again and, if it is broken, keeps the last good one.",
+    example: "\"/var/lib/GeoIP/GeoLite2-Country.mmdb\"",
+};
+
 pub(crate) static SECTION: SectionSpec = SectionSpec {
     name: "firewall",
     doc: "The scripts that decide about every stanza.",
     named: None,
-    keys: &[&SCRIPTS, &MULTIRATE_CACHE_LIMIT],
+    keys: &[&SCRIPTS, &MULTIRATE_CACHE_LIMIT, &GEOIP_DATABASE],
     tables: &[],
-    later: &["when_unknown", "shadow", "chains", "country_database"],
+    later: &["when_unknown", "shadow", "chains"],
 };
 
 pub(crate) static HOST_SECTION: SectionSpec = SectionSpec {
@@ -86,6 +98,7 @@ pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> FirewallConfig 
     FirewallConfig {
         scripts: read_scripts(checker, &section, &SCRIPTS, &[]),
         multirate_cache_limit: checker.integer(&section, &MULTIRATE_CACHE_LIMIT),
+        geoip_database: checker.file(&section, &GEOIP_DATABASE),
     }
 }
 

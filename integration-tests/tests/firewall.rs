@@ -1,6 +1,7 @@
 //! Scripts decide about every stanza, and can be changed while the node runs.
 
 use harness::{HOST, TestClient, TestNode};
+use mmdb_writer::ipnet::IpNet;
 
 /// A node with one script, and alice and bob online.
 async fn node_with(script: &str) -> (TestNode, TestClient, TestClient) {
@@ -161,4 +162,44 @@ async fn the_shipped_rules_let_friends_talk() {
         ))
         .await;
     arrives(&mut bob, "hi").await;
+}
+
+/// Writes a database that has all clients of these tests in one country.
+fn place_everyone(file: &std::path::Path, country: &str) {
+    let mut writer = mmdb_writer::Writer::new("Test");
+    let entry =
+        serde_json::json!({ "country": { "iso_code": country }, "continent": { "code": "EU" } });
+    let networks = ["127.0.0.0/8", "::1/128"].map(|network| network.parse::<IpNet>().unwrap());
+    for network in networks {
+        writer.insert(network, &entry).unwrap();
+    }
+    std::fs::write(file, writer.to_bytes().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn countries_come_from_the_database_and_follow_it() {
+    let files = tempfile::tempdir().unwrap();
+    let (script, database) = (files.path().join("a.pfw"), files.path().join("a.mmdb"));
+    let rules = "::preroute\n\nKIND: message\nFROM COUNTRY: SWE\nFROM COUNTRY: continent=EU\n\
+                 BOUNCE=policy-violation (not from there)\n";
+    std::fs::write(&script, rules).unwrap();
+    place_everyone(&database, "SE");
+    let toml = format!("[firewall]\nscripts = [{script:?}]\ngeoip_database = {database:?}");
+    let node = TestNode::with_users(&toml, &["alice", "bob"]).await;
+    let mut alice = node.online("alice/desk").await;
+    let mut bob = node.online("bob/phone").await;
+    send(&mut alice, &bob, "one").await;
+    alice.expect("<message type='error'><error><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>not from there</text></error></message>").await;
+    std::fs::write(&database, "broken").unwrap();
+    let refused = node.reload().await;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains("a.mmdb"),
+        "{refused:?}"
+    );
+    place_everyone(&database, "NO");
+    let taken = node.reload().await;
+    assert!(taken.status.success(), "{taken:?}");
+    send(&mut alice, &bob, "two").await;
+    arrives(&mut bob, "two").await;
 }

@@ -47,7 +47,7 @@ pub enum Code {
     Encoding,
     /// A value that was normalised.
     Normalised,
-    /// A feature that this version does not have.
+    /// A feature that this version, or its configuration, does not have.
     Unsupported,
     /// A word that can never match, a rule that can never run, or a definition that nothing uses.
     Suspicious,

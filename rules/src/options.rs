@@ -25,9 +25,18 @@ pub struct Options {
     /// Conditions, actions (both with blanks) and chains whose effect the caller can not carry out: a script that
     /// uses one is rejected.
     pub unsupported: Vec<&'static str>,
+    /// Conditions that the configuration leaves without what they need, and what to set: a script that uses one is
+    /// rejected with that advice.
+    pub unconfigured: Vec<(&'static str, &'static str)>,
 }
 
 impl Options {
+    /// What is to be done before scripts can use `name`.
+    pub(crate) fn cure(&self, name: &str) -> Option<&'static str> {
+        let found = self.unconfigured.iter().find(|(known, _)| *known == name);
+        found.map(|(_, cure)| *cure)
+    }
+
     pub(crate) fn supports(&self, name: &str) -> bool {
         !self.unsupported.contains(&name)
     }
@@ -40,6 +49,7 @@ impl Default for Options {
             extra_chains: Vec::new(),
             limits: RunLimits::default(),
             unsupported: Vec::new(),
+            unconfigured: Vec::new(),
         }
     }
 }

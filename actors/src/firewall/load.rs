@@ -7,14 +7,14 @@ use portcullis_config::{Config, ScriptSource};
 use rules::{Options, Source, compile, shipped};
 
 use super::files::{self, Files};
+use super::geoip::Database;
 use super::published::{Published, Rulesets};
 
 /// What this version can not carry out. A script that uses one of these is rejected.
-const UNSUPPORTED: [&str; 10] = [
+const UNSUPPORTED: [&str; 9] = [
     "USER MARKED",
     "MARK USER",
     "UNMARK USER",
-    "FROM COUNTRY",
     "UNSUBSCRIBE SENDER",
     "EVENT",
     "JUMP EVENT",
@@ -22,6 +22,12 @@ const UNSUPPORTED: [&str; 10] = [
     "@@ trace",
     "deliver_remote",
 ];
+
+/// What scripts can use only with a setting, and the advice that they are refused with.
+const WITHOUT_DATABASE: (&str, &str) = (
+    "FROM COUNTRY",
+    "set `firewall.geoip_database` to a country database in MaxMind's format (.mmdb)",
+);
 
 /// Findings that are shown of one script at most.
 const MAX_SHOWN: usize = 100;
@@ -47,18 +53,26 @@ pub fn check(config: &Config) -> (Vec<ScriptProblem>, Vec<ScriptWarning>) {
     (found.problems, found.warnings)
 }
 
+/// What is to be published.
+pub(super) struct Loaded {
+    pub(super) rulesets: Rulesets,
+    pub(super) database: Option<Arc<Database>>,
+}
+
+#[derive(Default)]
 struct Found {
     rulesets: Rulesets,
+    database: Option<Arc<Database>>,
     problems: Vec<ScriptProblem>,
     warnings: Vec<ScriptWarning>,
 }
 
-/// Compiles the scripts of all hosts and logs the warnings.
+/// Compiles the scripts of all hosts, reads the country database and logs the warnings.
 pub(super) fn load(
     config: &Config,
     files: &Files,
     previous: Option<&Published>,
-) -> Result<Rulesets, Vec<ScriptProblem>> {
+) -> Result<Loaded, Vec<ScriptProblem>> {
     let found = compile_all(config, files, previous);
     if !found.problems.is_empty() {
         return Err(found.problems);
@@ -66,57 +80,86 @@ pub(super) fn load(
     for warning in &found.warnings {
         tracing::warn!(target: "firewall", "{warning}");
     }
-    Ok(found.rulesets)
+    if let Some(database) = &found.database {
+        tracing::info!(target: "firewall", kind = database.kind(), "country database loaded");
+    }
+    Ok(Loaded {
+        rulesets: found.rulesets,
+        database: found.database,
+    })
+}
+
+fn options(config: &Config) -> Options {
+    let lacks_database = config.firewall.geoip_database.is_none();
+    Options {
+        limiter_entries: config.firewall.multirate_cache_limit,
+        unsupported: UNSUPPORTED.to_vec(),
+        unconfigured: lacks_database
+            .then_some(WITHOUT_DATABASE)
+            .into_iter()
+            .collect(),
+        ..Options::default()
+    }
 }
 
 fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> Found {
-    let options = Options {
-        limiter_entries: config.firewall.multirate_cache_limit,
-        unsupported: UNSUPPORTED.to_vec(),
-        ..Options::default()
-    };
-    let mut found = Found {
-        rulesets: Rulesets::default(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let options = options(config);
+    let mut found = Found::default();
+    if let Some(path) = &config.firewall.geoip_database {
+        match Database::read(path) {
+            Ok(database) => found.database = Some(Arc::new(database)),
+            Err(reason) => found
+                .problems
+                .push(ScriptProblem(format!("firewall.geoip_database: {reason}"))),
+        }
+    }
     for (domain, host) in &config.hosts {
         if host.scripts.is_empty() {
             continue;
         }
-        let mut sources = Vec::with_capacity(host.scripts.len());
-        for script in &host.scripts {
-            match text_of(script) {
-                Ok(text) => sources.push(Source {
-                    name: script.to_string(),
-                    text,
-                }),
-                Err(reason) => add(
-                    &mut found.problems,
-                    ScriptProblem(format!("{script}: {reason}")),
-                ),
-            }
-        }
+        let sources = sources(&host.scripts, &mut found.problems);
         let domain = domain.as_str();
         let before = previous.and_then(|previous| previous.ruleset(domain));
         let compiled = compile(domain, &sources, &options, files, before.as_deref());
         for report in &compiled.reports {
-            let worst_first = |one: &&rules::Diagnostic| !one.is_error();
-            let mut shown: Vec<_> = report.diagnostics.iter().collect();
-            shown.sort_by_key(worst_first);
-            for diagnostic in shown.into_iter().take(MAX_SHOWN) {
-                let shown = diagnostic.render(&report.script, &report.text);
-                match diagnostic.is_error() {
-                    true => add(&mut found.problems, ScriptProblem(shown)),
-                    false => add(&mut found.warnings, ScriptWarning(shown)),
-                }
-            }
+            found.take(report);
         }
         found
             .rulesets
             .insert(domain.to_owned(), Arc::new(compiled.ruleset));
     }
     found
+}
+
+/// The scripts that can be read.
+fn sources(scripts: &[ScriptSource], problems: &mut Vec<ScriptProblem>) -> Vec<Source> {
+    let mut sources = Vec::with_capacity(scripts.len());
+    for script in scripts {
+        match text_of(script) {
+            Ok(text) => sources.push(Source {
+                name: script.to_string(),
+                text,
+            }),
+            Err(reason) => add(problems, ScriptProblem(format!("{script}: {reason}"))),
+        }
+    }
+    sources
+}
+
+impl Found {
+    /// Adds what a script was told, mistakes first.
+    fn take(&mut self, report: &rules::Report) {
+        let worst_first = |one: &&rules::Diagnostic| !one.is_error();
+        let mut shown: Vec<_> = report.diagnostics.iter().collect();
+        shown.sort_by_key(worst_first);
+        for diagnostic in shown.into_iter().take(MAX_SHOWN) {
+            let shown = diagnostic.render(&report.script, &report.text);
+            match diagnostic.is_error() {
+                true => add(&mut self.problems, ScriptProblem(shown)),
+                false => add(&mut self.warnings, ScriptWarning(shown)),
+            }
+        }
+    }
 }
 
 fn add<T: PartialEq>(to: &mut Vec<T>, one: T) {

@@ -10,6 +10,7 @@ use rules::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
 use storage::Role;
 use xmpp::jid::BareJid;
 
+use super::geoip::Database;
 use crate::core::Core;
 use crate::delivery;
 use crate::roles::rule_name;
@@ -23,12 +24,21 @@ pub struct World<'a> {
     host: &'a str,
     now: OnceCell<SystemTime>,
     id: OnceCell<String>,
+    /// One for the whole evaluation, whatever a reload brings.
+    countries: OnceCell<Option<Arc<Database>>>,
 }
 
 impl<'a> World<'a> {
     /// The world as rules of `host` see it for a stanza from `origin`.
     pub fn new(core: &'a Core, origin: &'a delivery::Origin, host: &'a str) -> Self {
-        Self { core, origin, host, now: OnceCell::new(), id: OnceCell::new() }
+        Self {
+            core,
+            origin,
+            host,
+            now: OnceCell::new(),
+            id: OnceCell::new(),
+            countries: OnceCell::new(),
+        }
     }
 
     fn account(&self, bare: &str) -> Option<Arc<AccountHandle>> {
@@ -166,7 +176,8 @@ impl Facts for World<'_> {
         None
     }
 
-    fn country(&self, _ip: IpAddr, _field: CountryField) -> Option<Cow<'_, str>> {
-        None
+    fn country(&self, ip: IpAddr, field: CountryField) -> Option<Cow<'_, str>> {
+        let countries = self.countries.get_or_init(|| self.core.firewall.countries());
+        countries.as_ref()?.country(ip, field)
     }
 }

@@ -294,11 +294,8 @@ impl Tools<'_> {
             });
             return None;
         };
-        if !self.options.supports(spec.name) {
-            out.push(diagnostic(
-                unsupported("condition", spec.name),
-                condition.name.span,
-            ));
+        if let Some(refusal) = lacking(self.options, spec.name) {
+            out.push(diagnostic(refusal, condition.name.span));
             return None;
         }
         let value = match parameter(spec.parameter, condition.value.as_ref(), spec.syntax) {
@@ -421,6 +418,16 @@ fn unsupported(what: &str, name: &str) -> Refusal {
         Code::Unsupported,
         format!("the {what} {name} is not supported by this version"),
     )
+}
+
+/// Why no script can use the condition `name` here.
+fn lacking(options: &Options, name: &str) -> Option<Refusal> {
+    if !options.supports(name) {
+        return Some(unsupported("condition", name));
+    }
+    let cure = options.cure(name)?;
+    let message = format!("the condition {name} lacks a setting");
+    Some(Refusal::new(Code::Unsupported, message).help(cure))
 }
 
 fn unreadable(error: LoadError) -> Refusal {
