@@ -224,8 +224,8 @@ static UNAUTHENTICATED: Key = Key {
     accepts: Accepts::Integer(1, 10_000_000),
     preset: Preset::Unset("half of `max_connections`, the listener's or else the node's"),
     reload: Reload::Live,
-    doc: "Connections of this listener that have not authenticated. At the bound the one that has been \
-          idle longest is closed for the new one.",
+    doc: "Connections of this listener that have not authenticated. At the bound the oldest of them is \
+          closed for the new one.",
     example: "500",
 };
 
