@@ -104,7 +104,7 @@ fn reload(socket: &Path) -> Result<()> {
                 .iter()
                 .for_each(|warning| telemetry::complain(warning));
             if reloaded.changes.is_empty() {
-                return print("nothing has changed");
+                return print("read again; no setting has changed");
             }
             reloaded.changes.iter().try_for_each(|change| print(change))
         }
