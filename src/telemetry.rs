@@ -43,12 +43,36 @@ pub(crate) fn set_filter(config: &LoggingConfig) {
     }
 }
 
-/// Says why the program ends, on standard error, one line a problem.
+/// Says why the program ends, on standard error, one line a problem; the excerpt of a script stands
+/// below its problem as it is.
 pub(crate) fn complain(text: &str) {
     let mut err = io::stderr().lock();
     for line in text.lines() {
         let line = line.strip_prefix("portcullis: ").unwrap_or(line);
+        let prefix = if is_excerpt(line) { "" } else { "portcullis: " };
         // Nobody is left to be told that nobody can be told.
-        let _closed = writeln!(err, "portcullis: {line}");
+        let _closed = writeln!(err, "{prefix}{line}");
+    }
+}
+
+/// `  |`, ` --> rules.pfw:7:8` or `7 | LIMIT: ...`.
+fn is_excerpt(line: &str) -> bool {
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_numbered = || line.split_once(" |").is_some_and(|(number, _)| is_number(number));
+    line.starts_with(' ') || is_numbered()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_excerpt;
+
+    #[test]
+    fn an_excerpt_is_told_from_a_problem() {
+        for line in [" --> rules.pfw:7:8", "  |", "17 | DROPP.", "   | ^^^^^"] {
+            assert!(is_excerpt(line), "{line}");
+        }
+        for line in ["error[undefined]: no RATE x", "groups.txt: line 1: a | b", "no node runs here"] {
+            assert!(!is_excerpt(line), "{line}");
+        }
     }
 }
