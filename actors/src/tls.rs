@@ -312,7 +312,7 @@ impl Snapshot {
             tracing::info!(
                 section = report.section,
                 fingerprint = report.fingerprint,
-                not_after = report.not_after,
+                not_after = day(report.not_after),
                 "certificate loaded"
             );
             if let Some(warning) = report.warning() {
@@ -320,6 +320,12 @@ impl Snapshot {
             }
         }
     }
+}
+
+/// A time in seconds since 1970 as a date (UTC).
+fn day(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |time| time.strftime("%F").to_string())
 }
 
 /// What the stream above a finished handshake may use: keying material for channel binding (RFC 9266).
