@@ -16,6 +16,7 @@ mod messages;
 mod offline;
 mod presence;
 mod registration;
+mod regression;
 mod reload;
 mod roster;
 mod scram_tampering;

@@ -128,7 +128,7 @@ impl Roster {
     pub fn new(stored: storage::Roster, era: i64, shared: Vec<SharedContact>) -> Self {
         let shared_version = fingerprint(&shared);
         let requests = stored.requests.into_iter().filter_map(|request| {
-            let stanza = Stanza::from_xml(&request.stanza, &Limits::default());
+            let stanza = Stanza::from_xml(&request.stanza, &Limits::STORED);
             Some((request.from, Arc::new(stanza.ok()?)))
         });
         let mut roster = Self {

@@ -133,7 +133,7 @@ impl Account {
 
     /// A kept message with the stamp of when it came (XEP-0203 §3).
     fn delayed(&self, message: &OfflineMessage) -> Option<Stanza> {
-        let mut stanza = match Stanza::from_xml(&message.stanza, &Limits::default()) {
+        let mut stanza = match Stanza::from_xml(&message.stanza, &Limits::STORED) {
             Ok(stanza) => stanza,
             Err(error) => {
                 tracing::error!(account = %self.handle.jid, %error, "stored message is damaged");

@@ -43,6 +43,15 @@ impl Limits {
         elements: 20_000,
     };
 
+    /// What this node wrote itself, as to its store. It was bounded when it came in, but by whatever was
+    /// configured then; and its canonical form may be longer than what came.
+    pub const STORED: Self = Self {
+        stanza_bytes: usize::MAX,
+        depth: 256,
+        attributes: 256,
+        elements: usize::MAX,
+    };
+
     /// The same with another bound in bytes.
     #[must_use]
     pub fn with_stanza_bytes(self, stanza_bytes: usize) -> Self {
