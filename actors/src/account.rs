@@ -94,6 +94,18 @@ enum Held {
     Changed,
 }
 
+impl Held {
+    /// Bytes that it keeps in memory. Presence shares its content with whoever sent it.
+    fn bytes(&self) -> u32 {
+        let bytes = match self {
+            Self::Deliver(deliver) | Self::FromClient(deliver) => deliver.stanza.size(),
+            Self::Told(told) => told.bytes(),
+            Self::Gone(_) | Self::Changed => 0,
+        };
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
 /// Where in its life the account is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -114,8 +126,10 @@ pub struct Account {
     /// What is being stored, read or handed on in portions: what comes meanwhile has to wait for it.
     waits: u32,
     held: VecDeque<Held>,
+    /// Bytes of what is held.
+    held_bytes: u32,
     /// Offline messages handed to the store and not yet committed.
-    appending: usize,
+    appending: u32,
     /// Blocklist pushes so far: each has an id of its own.
     pushes: u32,
     /// Whether a look at whether anybody needs this account is due.
@@ -272,6 +286,7 @@ impl Account {
             phase: Phase::Loading,
             waits: 0,
             held: VecDeque::new(),
+            held_bytes: 0,
             appending: 0,
             pushes: 0,
             is_timed: false,

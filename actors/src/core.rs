@@ -19,6 +19,10 @@ use crate::supervise::{ActorPath, Slot, SpawnError, Tree};
 use crate::tables::{AccountHandle, Tables};
 use crate::tls::Certificates;
 
+/// Accounts without sessions that stanzas may start, those of users who do not exist included; at
+/// the bound the sender of a further stanza waits. A burst of threads may pass it by their number.
+pub(crate) const MAX_VISITED: usize = 16_384;
+
 /// The shared parts of a node; one per node, behind an `Arc`.
 pub struct Core {
     /// Who is where.
@@ -132,7 +136,17 @@ impl Core {
 
     /// The account of `bare`, started on `arbiter` when it is not active.
     pub fn account(self: &Arc<Self>, bare: &BareJid, arbiter: usize) -> Arc<AccountHandle> {
-        self.tables.account(bare, arbiter, |handle| self.spawn_account(handle))
+        self.tables.account(bare, arbiter, false, |handle| self.spawn_account(handle))
+    }
+
+    /// As [`Core::account`], for a stanza to it: `None` when as many accounts as may be live for
+    /// stanzas alone, and this one is not active.
+    pub fn visit(self: &Arc<Self>, bare: &BareJid, arbiter: usize) -> Option<Arc<AccountHandle>> {
+        if self.tables.visited() >= MAX_VISITED {
+            return self.tables.active(bare.as_str());
+        }
+        let spawn = |handle: &_| self.spawn_account(handle);
+        Some(self.tables.account(bare, arbiter, true, spawn))
     }
 
     fn spawn_account(self: &Arc<Self>, handle: &Arc<AccountHandle>) -> Option<Slot<Account>> {

@@ -14,8 +14,8 @@ use crate::tables::AccountHandle;
 /// `remote-server-not-found` (RFC 6120 §10.4).
 ///
 /// # Errors
-/// The stanza comes back when its recipient's mailbox is full: the caller waits and tries again,
-/// or bounces it.
+/// The stanza comes back when its recipient's mailbox is full, or as many accounts as may be are
+/// awake for stanzas alone: the caller waits and tries again, or bounces it.
 pub fn route(core: &Arc<Core>, arbiter: usize, deliver: Deliver) -> Result<(), Deliver> {
     let Some(to) = deliver.stanza.to() else {
         deliver.settle();
@@ -31,8 +31,10 @@ pub fn route(core: &Arc<Core>, arbiter: usize, deliver: Deliver) -> Result<(), D
     if to.node().is_none() {
         return to_host(core, deliver);
     }
-    let account = core.account(&to.to_bare(), arbiter);
-    to_account(core, arbiter, account, deliver)
+    match core.visit(&to.to_bare(), arbiter) {
+        Some(account) => to_account(core, arbiter, account, deliver),
+        None => Err(deliver),
+    }
 }
 
 /// As [`route`], for senders that can not wait: a full recipient bounces the stanza with

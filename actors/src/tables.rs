@@ -4,10 +4,11 @@
 //! session needs them and leave when they retire; the router actor publishes the hosts.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ahash::RandomState;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::DashMap;
 use tokio::sync::Notify;
 use xmpp::jid::BareJid;
@@ -32,11 +33,31 @@ pub struct AccountHandle {
     sessions: ArcSwap<Vec<Arc<SessionHandle>>>,
     profile: ArcSwap<Profile>,
     changed: Notify,
+    /// The count of visited accounts, while this is one of them.
+    visit: ArcSwapOption<Visit>,
+}
+
+/// One of the accounts that no session has asked for yet: a stanza to whoever it is made it.
+#[derive(Debug)]
+struct Visit(Arc<AtomicUsize>);
+
+impl Visit {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl AccountHandle {
-    fn new(jid: BareJid, arbiter: usize) -> Self {
+    fn new(jid: BareJid, arbiter: usize, visit: Option<Visit>) -> Self {
         Self {
+            visit: ArcSwapOption::new(visit.map(Arc::new)),
             jid,
             arbiter,
             slot: OnceLock::new(),
@@ -72,6 +93,9 @@ impl AccountHandle {
 
     /// Publishes the bound sessions.
     pub(crate) fn set_sessions(&self, sessions: Vec<Arc<SessionHandle>>) {
+        if !sessions.is_empty() {
+            self.visit.store(None);
+        }
         self.sessions.store(Arc::new(sessions));
     }
 
@@ -103,6 +127,7 @@ impl AccountHandle {
 pub struct Tables {
     hosts: ArcSwap<Hosts>,
     accounts: DashMap<Box<str>, Arc<AccountHandle>, RandomState>,
+    visited: Arc<AtomicUsize>,
 }
 
 impl Tables {
@@ -131,17 +156,25 @@ impl Tables {
         self.accounts.get(bare).map(|entry| Arc::clone(entry.value()))
     }
 
+    /// Accounts that live for the sake of stanzas only: no session has bound a resource of them.
+    /// Those that are about to end count.
+    pub fn visited(&self) -> usize {
+        self.visited.load(Ordering::Relaxed)
+    }
+
     /// The account of `bare`; `spawn` starts its actor when it is not active, and must not touch
-    /// these tables.
+    /// these tables. `is_visit`: for a stanza to it, so that it counts as visited.
     pub fn account(
         &self,
         bare: &BareJid,
         arbiter: usize,
+        is_visit: bool,
         spawn: impl FnOnce(&Arc<AccountHandle>) -> Option<Slot<Account>>,
     ) -> Arc<AccountHandle> {
         let entry = self.accounts.entry(bare.as_str().into());
         let handle = entry.or_insert_with(|| {
-            let handle = Arc::new(AccountHandle::new(bare.clone(), arbiter));
+            let visit = is_visit.then(|| Visit::new(&self.visited));
+            let handle = Arc::new(AccountHandle::new(bare.clone(), arbiter, visit));
             if let Some(slot) = spawn(&handle) {
                 handle.slot.get_or_init(|| slot);
             }

@@ -29,6 +29,13 @@ pub struct Told {
     origin: Origin,
 }
 
+impl Told {
+    /// Bytes of the presence.
+    pub(super) fn bytes(&self) -> usize {
+        self.presence.size()
+    }
+}
+
 /// Recipients of one presence.
 pub(super) enum Leg {
     /// The contacts of a snapshot for which the function says yes, save those who are blocked.

@@ -9,16 +9,21 @@ use actix::{ActorFutureExt, AsyncContext, Context};
 use xmpp::stanza_error::{Condition, StanzaError};
 
 use super::{Account, Held, Phase, Profile};
+use crate::core::MAX_VISITED;
 use crate::delivery::Deliver;
 use crate::handle::SessionHandle;
 use crate::route::route_or_bounce;
 
 /// Stanzas that an account holds while it waits; more are answered with `resource-constraint`.
 const MAX_HELD: usize = 2048;
+/// Bytes of stanzas that an account holds while it waits, as [`MAX_HELD`]. One alone is always held.
+const MAX_HELD_BYTES: u32 = 8 * 1024 * 1024;
 /// The queue of what is held keeps at most this much room when it is empty.
 const SPARE_HELD: usize = 32;
 /// How long an account without sessions stays active.
 const IDLE: Duration = Duration::from_secs(30);
+/// The same while many accounts live for the sake of stanzas alone.
+const IDLE_IN_CROWD: Duration = Duration::from_secs(1);
 /// How long a retired account passes on what was under way to it.
 const AFTERLIFE: Duration = Duration::from_secs(2);
 /// How long to wait before the stored state is read again after a failure.
@@ -72,11 +77,16 @@ impl Account {
 
     /// Sessions that are gone are always held: there are no more of them than sessions may be.
     fn hold(&mut self, held: Held) {
-        let has_room = self.held.len() < MAX_HELD;
+        let bytes = self.held_bytes.saturating_add(held.bytes());
+        let has_bytes = bytes <= MAX_HELD_BYTES || self.held_bytes == 0;
+        let has_room = has_bytes && self.held.len() < MAX_HELD;
         match held {
             Held::Changed if self.held.iter().any(|held| matches!(held, Held::Changed)) => {}
             Held::Changed | Held::Gone(_) => self.held.push_back(held),
-            held if has_room => self.held.push_back(held),
+            held if has_room => {
+                self.held_bytes = bytes;
+                self.held.push_back(held);
+            }
             Held::Deliver(deliver) | Held::FromClient(deliver) => refuse(deliver),
             Held::Told(told) => refuse(self.as_deliver(told)),
         }
@@ -88,6 +98,7 @@ impl Account {
             let Some(held) = self.held.pop_front() else {
                 break;
             };
+            self.held_bytes = self.held_bytes.saturating_sub(held.bytes());
             self.handle_now(held, context);
         }
         if self.held.is_empty() && self.held.capacity() > SPARE_HELD {
@@ -149,7 +160,13 @@ impl Account {
             return;
         }
         self.is_timed = true;
-        let period = if self.profile.exists { IDLE } else { AFTERLIFE };
+        let is_crowded = self.core.tables.visited() >= MAX_VISITED / 2;
+        let period = match self.profile.exists {
+            true if is_crowded => IDLE_IN_CROWD,
+            true => IDLE,
+            false if is_crowded => Duration::ZERO,
+            false => AFTERLIFE,
+        };
         context.run_later(period, |account, context| {
             account.is_timed = false;
             match account.is_unused() {

@@ -31,7 +31,9 @@ impl Session {
             return Ok(Some(Deliver::new(stanza, origin)));
         };
         if let Some(account) = self.missing(rules.needs(PREROUTE), &stanza) {
-            self.wait_for_account(account, context);
+            if let Some(account) = account {
+                self.wait_for_account(account, context);
+            }
             return Err(stanza);
         }
         let outcome = rules.run(PREROUTE, &stanza, &World::new(&self.core, &origin, host));
@@ -40,8 +42,9 @@ impl Session {
         Ok(carry_out(&self.core, arbiter, Point::Preroute, deliver, outcome))
     }
 
-    /// The recipient's account, if rules may ask about it and its state has not been read.
-    fn missing(&self, needs: Needs, stanza: &Stanza) -> Option<Arc<AccountHandle>> {
+    /// The recipient's account, if rules may ask about it and its state has not been read; `None`
+    /// inside when there is no room for it yet.
+    fn missing(&self, needs: Needs, stanza: &Stanza) -> Option<Option<Arc<AccountHandle>>> {
         if !needs.contains(Needs::RECIPIENT_ROSTER) && !needs.contains(Needs::RECIPIENT_ROLE) {
             return None;
         }
@@ -49,8 +52,9 @@ impl Session {
         if to.node().is_none() || !self.core.tables.is_local(to.domain().as_str()) {
             return None;
         }
-        let account = self.core.account(&to.to_bare(), self.placement.index());
-        (!account.profile().is_loaded).then_some(account)
+        let account = self.core.visit(&to.to_bare(), self.placement.index());
+        let is_loaded = account.as_ref().is_some_and(|account| account.profile().is_loaded);
+        (!is_loaded).then_some(account)
     }
 
     fn wait_for_account(&self, account: Arc<AccountHandle>, context: &mut Context<Self>) {

@@ -1,5 +1,6 @@
 use crate::account::AccountChanged;
-use crate::testing::{TestNode, until};
+use crate::core::MAX_VISITED;
+use crate::testing::{TestNode, until, user};
 
 const ROSTER: &str = "<query xmlns='jabber:iq:roster'/>";
 
@@ -117,5 +118,25 @@ async fn the_version_changes_when_the_roster_does() {
     );
     let gone = "<query xmlns='jabber:iq:roster'><item jid='nobody@localhost' subscription='remove'/></query>";
     assert!(romeo.ask("set", gone).await.contains("item-not-found"));
+    node.stop().await;
+}
+
+/// Every address that somebody makes up starts an account.
+#[actix_rt::test]
+async fn stanzas_to_strangers_start_a_bounded_number_of_accounts() {
+    let node = TestNode::start(&[], &["romeo", "juliet"]).await;
+    let romeo = node.bind("romeo").await;
+    let core = node.core();
+    let started = (0..MAX_VISITED + 10)
+        .filter(|number| core.visit(&user(&format!("nobody{number}")), 0).is_some())
+        .count();
+    assert_eq!(started, MAX_VISITED);
+    assert!(core.visit(&user("romeo"), 0).is_some(), "it is active");
+    let juliet = node.bind("juliet").await;
+    romeo
+        .send("<message to='juliet@localhost/home'><body>through</body></message>")
+        .await;
+    juliet.read_to("through").await;
+    until(|| core.tables.visited() == 0).await;
     node.stop().await;
 }

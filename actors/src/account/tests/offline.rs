@@ -90,3 +90,29 @@ async fn a_negative_priority_is_not_there_for_messages() {
     juliet.read_to("<body>0:</body>").await;
     node.stop().await;
 }
+
+/// A client that does not take its messages makes its account wait; others must not fill memory with that.
+#[actix_rt::test]
+async fn what_waits_for_an_account_is_bounded_in_bytes() {
+    let node = TestNode::start(&[], &["romeo", "juliet"]).await;
+    leave_messages(&node, 1, "").await;
+    let juliet = node.bind("juliet").await;
+    juliet.is_stuck.store(true, Ordering::Relaxed);
+    juliet.send("<presence/>").await;
+    until(|| !juliet.outbound.is_empty()).await;
+    let romeo = node.bind("romeo").await;
+    let body = "x".repeat(200_000);
+    for _ in 0..60 {
+        romeo
+            .send(&format!(
+                "<message to='juliet@localhost'><body>{body}</body></message>"
+            ))
+            .await;
+    }
+    romeo.read_to("<resource-constraint").await;
+    // The bound of 8 MiB holds 41 of them.
+    until(|| romeo.handle.outstanding() <= 41).await;
+    juliet.is_stuck.store(false, Ordering::Relaxed);
+    until(|| romeo.handle.outstanding() == 0).await;
+    node.stop().await;
+}
