@@ -95,7 +95,11 @@ fn send_on(
     ticket: &mut Option<Ticket>,
 ) {
     if deliver.hops >= MAX_HOPS {
-        tracing::warn!(target: "firewall", to = ?stanza.to(), "rules send a stanza on in a circle; dropped");
+        // One stanza in a circle of copies ends here many times: no line for each of them.
+        if core.firewall.may_report_fault() {
+            let to = stanza.to().map(tracing::field::display);
+            tracing::warn!(target: "firewall", to, "rules send a stanza on in a circle; dropped");
+        }
         return;
     }
     let next = Deliver {
