@@ -28,7 +28,12 @@ pub(crate) fn run(sources: &Sources) -> ExitCode {
     if !findings.errors.is_empty() {
         return ExitCode::from(EXIT_CONFIG);
     }
-    match output::line("no mistakes found") {
+    let verdict = match findings.warnings.len() {
+        0 => "no mistakes found".to_owned(),
+        1 => "no errors, 1 warning".to_owned(),
+        count => format!("no errors, {count} warnings"),
+    };
+    match output::line(&verdict) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

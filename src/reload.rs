@@ -72,7 +72,7 @@ async fn change(node: &mut Node, sources: &Sources) -> Result<Reloaded, Vec<Stri
 
 /// Looks at everything that a configuration can be refused for, and changes nothing.
 fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
-    let loaded = portcullis_config::load(sources);
+    let loaded = portcullis_config::load(&sources.clone().looked_up());
     let Loaded {
         config, warnings, ..
     } = loaded.map_err(|rejected| lines(&rejected.problems))?;
@@ -84,9 +84,9 @@ fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
         Err(more) => problems.extend(lines(&more)),
     }
     problems.extend(group_problems(&config));
-    let (broken, doubtful) = firewall::check(&config);
+    // What is doubtful is logged when the scripts come into force.
+    let (broken, _) = firewall::check(&config);
     problems.extend(lines(&broken));
-    warnings.extend(lines(&doubtful));
     match problems.is_empty() {
         true => Ok(Checked {
             config,

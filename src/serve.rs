@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use actors::core::Core;
 use portcullis_config::{Config, Loaded, Sources};
 
 use crate::node::Node;
@@ -17,11 +18,10 @@ pub(crate) fn serve(sources: Sources, loaded: Loaded) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let is_first_start = !loaded.config.node.data_directory.exists();
-    actix_rt::System::new().block_on(run(sources, loaded.config, is_first_start))
+    actix_rt::System::new().block_on(run(sources, loaded.config))
 }
 
-async fn run(sources: Sources, config: Config, is_first_start: bool) -> ExitCode {
+async fn run(sources: Sources, config: Config) -> ExitCode {
     let signals = match Signals::install() {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("signals can not be received: {error}"), EXIT_SYSTEM),
@@ -34,7 +34,7 @@ async fn run(sources: Sources, config: Config, is_first_start: bool) -> ExitCode
         Ok(orders) => orders,
         Err(error) => return fail(&error.to_string(), EXIT_SYSTEM),
     };
-    greet(&node.core.config(), is_first_start);
+    greet(&node.core).await;
     signals::notify_ready();
     signals::serve(node, sources, orders, signals).await
 }
@@ -44,19 +44,31 @@ fn fail(reason: &str, status: u8) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Says what was set up and how to go on.
-fn greet(config: &Config, is_first_start: bool) {
+/// Says what is served and, as long as there are no users, how to add one.
+async fn greet(core: &Core) {
+    let config = core.config().clone();
     let hosts: Vec<_> = config.hosts.keys().map(|domain| domain.as_str()).collect();
     tracing::info!(hosts = hosts.join(", "), "portcullis serves");
-    if is_first_start {
-        let host = hosts.first().copied().unwrap_or("localhost");
-        let directory = config.node.data_directory.display();
-        let said = output::line(&format!(
-            "This is the first start: data is kept in {directory}.\n\
-             Add a user from another terminal: portcullis user add NAME@{host}"
-        ));
-        if let Err(error) = said {
-            tracing::debug!(%error, "nobody reads standard output");
+    if has_users(core, &hosts).await {
+        return;
+    }
+    let host = hosts.first().copied().unwrap_or("localhost");
+    let directory = config.node.data_directory.display();
+    let said = output::line(&format!(
+        "There are no users yet; data is kept in {directory}.\n\
+         Add a user from another terminal: portcullis user add NAME@{host}"
+    ));
+    if let Err(error) = said {
+        tracing::debug!(%error, "nobody reads standard output");
+    }
+}
+
+/// Whether any host has an account; a store that can not tell has logged why.
+async fn has_users(core: &Core, hosts: &[&str]) -> bool {
+    for host in hosts {
+        if core.store.accounts(host, None, 1).await.is_ok_and(|found| !found.is_empty()) {
+            return true;
         }
     }
+    false
 }

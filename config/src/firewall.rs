@@ -7,12 +7,19 @@ use crate::checker::{Checker, Section, found, locate_file, readable, text};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 
 /// Where a script comes from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ScriptSource {
     /// A script that ships with the program, by its file name (`anti-spam.pfw`).
     Shipped(String),
     /// A file of the operator's.
     File(PathBuf),
+}
+
+impl fmt::Debug for ScriptSource {
+    /// As it is written in the configuration: this is what operators read of a change.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
 }
 
 impl fmt::Display for ScriptSource {

@@ -35,17 +35,25 @@ impl Sources {
     /// exists, and the environment.
     #[must_use]
     pub fn of_process(file: Option<PathBuf>, set: Vec<String>) -> Self {
+        let sources = Self {
+            file,
+            environment: std::env::vars_os().collect(),
+            set,
+        };
+        sources.looked_up()
+    }
+
+    /// The same sources; without a file, one that has been written to a default place since.
+    #[must_use]
+    pub fn looked_up(mut self) -> Self {
         let found = || {
             DEFAULT_FILES
                 .iter()
                 .map(PathBuf::from)
                 .find(|path| path.exists())
         };
-        Self {
-            file: file.or_else(found),
-            environment: std::env::vars_os().collect(),
-            set,
-        }
+        self.file = self.file.or_else(found);
+        self
     }
 }
 

@@ -125,11 +125,23 @@ impl Driver {
     async fn feed(&mut self, input: Input) -> Result<(), ReaderEnd> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            for output in self.machine.handle(input) {
+            let failures = self.machine.failures();
+            let outputs = self.machine.handle(input);
+            if self.machine.failures() > failures {
+                self.report_failure();
+            }
+            for output in outputs {
                 inputs.extend(self.perform(output).await?);
             }
         }
         Ok(())
+    }
+
+    /// Says where a failed attempt came from, for whatever bans addresses; its name is the client's
+    /// word and stays out of the log.
+    fn report_failure(&self) {
+        let host = self.machine.host().map(|host| host.as_str());
+        tracing::info!(peer = %self.with.peer.ip(), host, "authentication or registration failed");
     }
 
     /// Does what the machine says; the answer, if it waits for one.

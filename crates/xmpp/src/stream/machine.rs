@@ -88,6 +88,12 @@ impl Negotiation {
         }
     }
 
+    /// Attempts that failed so far: log-ins, binds and registrations.
+    #[must_use]
+    pub fn failures(&self) -> u8 {
+        self.failures
+    }
+
     /// Name of the state, for reports.
     #[must_use]
     pub fn state_name(&self) -> &'static str {
