@@ -53,6 +53,7 @@ pub struct ListenerPolicy {
     /// The sessions that were accepted.
     pub(crate) members: Members,
     refusals: AtomicU32,
+    version: AtomicU32,
     changed: Notify,
 }
 
@@ -65,6 +66,7 @@ impl ListenerPolicy {
             counters: Counters::new(node),
             members: Members::default(),
             refusals: AtomicU32::new(0),
+            version: AtomicU32::new(0),
             changed: Notify::new(),
         })
     }
@@ -74,12 +76,18 @@ impl ListenerPolicy {
         self.config.load()
     }
 
+    /// Grows with every change of the settings, and may wrap.
+    pub(crate) fn version(&self) -> u32 {
+        self.version.load(Ordering::Acquire)
+    }
+
     /// Puts other settings in force, for the sockets and sessions that exist as well.
     pub fn store(&self, config: ListenerConfig) {
         if **self.config.load() == config {
             return;
         }
         self.config.store(Arc::new(config));
+        self.version.fetch_add(1, Ordering::Release);
         self.changed.notify_waiters();
         self.members.tell();
     }

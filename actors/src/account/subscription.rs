@@ -15,6 +15,9 @@ use crate::route::route_or_bounce;
 
 /// Subscription requests of one user that wait for an answer.
 const MAX_REQUESTS: usize = 500;
+/// Longest content that a kept request has; a longer one is kept without. All requests go to a client
+/// at once when it comes online, and must fit its send buffer.
+const MAX_REQUEST_BYTES: usize = 2048;
 
 impl Account {
     /// One of the user's clients manages a subscription.
@@ -140,6 +143,9 @@ impl Account {
         let mut request = stanza.clone();
         request.set_from(Some(contact.clone().into()));
         request.set_to(Some(self.handle.jid.clone().into()));
+        if request.content().len() > MAX_REQUEST_BYTES {
+            request.set_content(Bytes::new());
+        }
         request
     }
 

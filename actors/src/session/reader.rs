@@ -136,12 +136,15 @@ async fn read_stanzas(
         if watch.seen != terms.version() {
             watch.follow(terms, parser);
         }
-        let read = connection.read(|bytes| match bytes {
-            [] => Batch {
-                stanzas: Vec::new(),
-                end: Some(ReaderEnd::Eof),
-            },
-            bytes => parse(parser, bytes),
+        let seen = watch.seen;
+        let read = connection.read(|bytes| {
+            if terms.version() != seen {
+                parser.set_limits(limits_of(terms));
+            }
+            match bytes {
+                [] => Batch { stanzas: Vec::new(), end: Some(ReaderEnd::Eof) },
+                bytes => parse(parser, bytes),
+            }
         });
         let batch = tokio::select! {
             biased;
@@ -165,6 +168,11 @@ async fn read_stanzas(
             return end;
         }
     }
+}
+
+/// The bounds of what an authenticated client sends.
+fn limits_of(terms: &Terms) -> Limits {
+    Limits::CLIENT.with_stanza_bytes(terms.policy.load().limits.stanza)
 }
 
 /// Gives the session what was read; how the stream ended, if it did.
@@ -242,7 +250,7 @@ impl Watch {
     /// Takes over what the terms say now.
     fn follow(&mut self, terms: &Terms, parser: &mut StreamParser) {
         let config = terms.policy.load();
-        parser.set_limits(Limits::CLIENT.with_stanza_bytes(config.limits.stanza));
+        parser.set_limits(limits_of(terms));
         self.seen = terms.version();
         self.set_period(config.timeouts.read);
     }

@@ -1,9 +1,9 @@
 //! The listener's settings as they hold for one session, and the news that they changed.
 //!
-//! Session, reader and writer share them on one arbiter. Nothing is looked at while stanzas flow:
-//! the reader looks when it waits, the writer when it is held up.
+//! Session, reader and writer share them on one arbiter. The reader compares a version with each
+//! read, the writer when it is held up; whoever waits is woken.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -17,19 +17,17 @@ use crate::listener::ListenerPolicy;
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) policy: Arc<ListenerPolicy>,
-    version: Cell<u32>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
 
 impl Terms {
     pub(super) fn new(policy: Arc<ListenerPolicy>) -> Self {
-        Self { policy, version: Cell::new(0), reader: RefCell::default(), writer: RefCell::default() }
+        Self { policy, reader: RefCell::default(), writer: RefCell::default() }
     }
 
-    /// The settings are other ones now.
+    /// The settings are other ones now: who waits looks again.
     pub(super) fn changed(&self) {
-        self.version.set(self.version.get().wrapping_add(1));
         for waker in [&self.reader, &self.writer] {
             if let Some(waker) = waker.take() {
                 waker.wake();
@@ -39,7 +37,7 @@ impl Terms {
 
     /// Changes so far.
     pub(super) fn version(&self) -> u32 {
-        self.version.get()
+        self.policy.version()
     }
 
     /// For the reader: ready once there were changes after `seen`.
@@ -48,7 +46,7 @@ impl Terms {
     }
 
     fn poll(&self, slot: &RefCell<Option<Waker>>, seen: u32, cx: &Context<'_>) -> Poll<()> {
-        if self.version.get() != seen {
+        if self.version() != seen {
             return Poll::Ready(());
         }
         let mut slot = slot.borrow_mut();
