@@ -75,14 +75,20 @@ fn certificates(config: &Config, findings: &mut Findings) {
 /// The scripts, compiled as the running node would.
 fn scripts(config: &Config, findings: &mut Findings) {
     let (problems, warnings) = firewall::check(config);
-    findings.errors.extend(problems.iter().map(ToString::to_string));
-    findings.warnings.extend(warnings.iter().map(ToString::to_string));
+    findings
+        .errors
+        .extend(problems.iter().map(ToString::to_string));
+    findings
+        .warnings
+        .extend(warnings.iter().map(ToString::to_string));
 }
 
 /// The files of shared roster groups.
 fn groups(config: &Config, findings: &mut Findings) {
     for host in config.hosts.values() {
-        let Some(file) = &host.groups_file else { continue };
+        let Some(file) = &host.groups_file else {
+            continue;
+        };
         let problems = read_groups(file).err().unwrap_or_default();
         let shown = problems
             .iter()

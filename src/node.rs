@@ -72,13 +72,28 @@ impl Node {
         start_attendants(&core, opened.watch)?;
         let mut listeners = Listeners::default();
         listeners.serve(&core, sockets)?;
-        Ok(Self { core, router, listeners, arbiters })
+        Ok(Self {
+            core,
+            router,
+            listeners,
+            arbiters,
+        })
     }
 
     /// Stops in reverse: nobody is let in, sessions take their leave, what is under way is kept.
     pub(crate) async fn stop(self) {
         let tree = &self.core.tree;
-        let order = ["console", "listeners", "sessions", "accounts", "hosts", "firewall", "bus", "node", "storage"];
+        let order = [
+            "console",
+            "listeners",
+            "sessions",
+            "accounts",
+            "hosts",
+            "firewall",
+            "bus",
+            "node",
+            "storage",
+        ];
         let left = tree.shutdown(&order.map(ActorPath::root), STOP).await;
         if !left.is_empty() {
             tracing::warn!(?left, "actors that did not stop in time");
@@ -94,9 +109,13 @@ impl Node {
 async fn start_router(core: &Arc<Core>) -> Result<Slot<Router>, StartError> {
     let path = ActorPath::root("node").child("router");
     let shared = Arc::clone(core);
-    let router = core.tree.spawn(path, core.workers.handle(0), move |_| Router::new(Arc::clone(&shared)))?;
+    let router = core.tree.spawn(path, core.workers.handle(0), move |_| {
+        Router::new(Arc::clone(&shared))
+    })?;
     let published = core.tree.until(|_| !core.tables.hosts().is_empty());
-    tokio::time::timeout(START, published).await.map_err(|_| StartError::NoHosts)?;
+    tokio::time::timeout(START, published)
+        .await
+        .map_err(|_| StartError::NoHosts)?;
     Ok(router)
 }
 
@@ -105,12 +124,17 @@ fn start_attendants(core: &Arc<Core>, watch: store::Watch) -> Result<(), StartEr
     let control = actix_rt::Arbiter::current();
     let workers = core.workers.clone();
     let path = ActorPath::root("node").child("watchdog");
-    core.tree.spawn(path, &control, move |_| Watchdog::new(workers.clone()))?;
-    core.tree.spawn(ActorPath::root("storage"), &control, move |_| Storage::new(watch.clone()))?;
+    core.tree
+        .spawn(path, &control, move |_| Watchdog::new(workers.clone()))?;
+    core.tree
+        .spawn(ActorPath::root("storage"), &control, move |_| {
+            Storage::new(watch.clone())
+        })?;
     let mut incarnation = 0;
-    core.tree.spawn(ActorPath::root("bus"), &control, move |_| {
-        incarnation += 1;
-        BusLink::solo(incarnation)
-    })?;
+    core.tree
+        .spawn(ActorPath::root("bus"), &control, move |_| {
+            incarnation += 1;
+            BusLink::solo(incarnation)
+        })?;
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use actors::admin::Users;
 use actors::admin::protocol::{Answer, Command};
 use actors::password::PasswordWorkers;
-use portcullis_config::{Config, StorageConfig};
 use actors::store::{SqliteOptions, SqliteStore, Store, StoreError};
+use portcullis_config::{Config, StorageConfig};
 use tokio::runtime::Runtime;
 
 use crate::telemetry;

@@ -24,7 +24,12 @@ pub(crate) fn serve(sources: Sources, loaded: Loaded) -> ExitCode {
 async fn run(sources: Sources, config: Config) -> ExitCode {
     let signals = match Signals::install() {
         Ok(signals) => signals,
-        Err(error) => return fail(&format!("signals can not be received: {error}"), EXIT_SYSTEM),
+        Err(error) => {
+            return fail(
+                &format!("signals can not be received: {error}"),
+                EXIT_SYSTEM,
+            );
+        }
     };
     let node = match Node::start(config).await {
         Ok(node) => node,
@@ -66,7 +71,12 @@ async fn greet(core: &Core) {
 /// Whether any host has an account; a store that can not tell has logged why.
 async fn has_users(core: &Core, hosts: &[&str]) -> bool {
     for host in hosts {
-        if core.store.accounts(host, None, 1).await.is_ok_and(|found| !found.is_empty()) {
+        if core
+            .store
+            .accounts(host, None, 1)
+            .await
+            .is_ok_and(|found| !found.is_empty())
+        {
             return true;
         }
     }

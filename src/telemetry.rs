@@ -18,15 +18,24 @@ pub(crate) fn init(config: &LoggingConfig) {
     let builder = tracing_subscriber::fmt().with_writer(io::stderr);
     let (set_filter, started): (SetFilter, _) = match config.format {
         LogFormat::Json => {
-            let builder = builder.json().with_env_filter(filter).with_filter_reloading();
+            let builder = builder
+                .json()
+                .with_env_filter(filter)
+                .with_filter_reloading();
             let handle = builder.reload_handle();
-            (Box::new(move |filter| handle.reload(filter)), builder.try_init())
+            (
+                Box::new(move |filter| handle.reload(filter)),
+                builder.try_init(),
+            )
         }
         LogFormat::Text => {
             let builder = builder.with_ansi(io::stderr().is_terminal());
             let builder = builder.with_env_filter(filter).with_filter_reloading();
             let handle = builder.reload_handle();
-            (Box::new(move |filter| handle.reload(filter)), builder.try_init())
+            (
+                Box::new(move |filter| handle.reload(filter)),
+                builder.try_init(),
+            )
         }
     };
     if let Err(error) = started {
@@ -37,7 +46,9 @@ pub(crate) fn init(config: &LoggingConfig) {
 
 /// Logs what the filter of `config` lets pass from now on.
 pub(crate) fn set_filter(config: &LoggingConfig) {
-    let Some(set_filter) = SET_FILTER.get() else { return };
+    let Some(set_filter) = SET_FILTER.get() else {
+        return;
+    };
     if let Err(error) = set_filter(EnvFilter::new(&config.filter)) {
         tracing::error!(%error, "the log filter stays as it was");
     }
@@ -58,7 +69,10 @@ pub(crate) fn complain(text: &str) {
 /// `  |`, ` --> rules.pfw:7:8` or `7 | LIMIT: ...`.
 fn is_excerpt(line: &str) -> bool {
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_numbered = || line.split_once(" |").is_some_and(|(number, _)| is_number(number));
+    let is_numbered = || {
+        line.split_once(" |")
+            .is_some_and(|(number, _)| is_number(number))
+    };
     line.starts_with(' ') || is_numbered()
 }
 
@@ -71,7 +85,11 @@ mod tests {
         for line in [" --> rules.pfw:7:8", "  |", "17 | DROPP.", "   | ^^^^^"] {
             assert!(is_excerpt(line), "{line}");
         }
-        for line in ["error[undefined]: no RATE x", "groups.txt: line 1: a | b", "no node runs here"] {
+        for line in [
+            "error[undefined]: no RATE x",
+            "groups.txt: line 1: a | b",
+            "no node runs here",
+        ] {
             assert!(!is_excerpt(line), "{line}");
         }
     }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, WrapFuture};
 use ::bus::{Bus, BusEvent, Events, Incarnation, NodeId, SoloBus};
+use actix::{Actor, AsyncContext, Context, WrapFuture};
 use serde::Serialize;
 
 use crate::observe::Observe;
@@ -36,7 +36,10 @@ impl BusLink {
     /// A bus of its own, in its `incarnation`-th life.
     pub fn solo(incarnation: u32) -> Self {
         let (bus, events) = SoloBus::new(SOLO, Incarnation(incarnation));
-        Self { bus, events: Some(events) }
+        Self {
+            bus,
+            events: Some(events),
+        }
     }
 }
 
@@ -59,7 +62,11 @@ impl Observe for BusLink {
 
     fn report(&self) -> BusReport {
         let (node, incarnation) = self.bus.me();
-        BusReport { node: node.0, incarnation: incarnation.0, members: 1 }
+        BusReport {
+            node: node.0,
+            incarnation: incarnation.0,
+            members: 1,
+        }
     }
 }
 

@@ -95,7 +95,8 @@ impl Core {
 
     /// Puts another configuration in force.
     pub fn set_config(&self, config: Arc<Config>) {
-        self.streams.store(Arc::new(stream_settings(&config, &self.secret)));
+        self.streams
+            .store(Arc::new(stream_settings(&config, &self.secret)));
         self.config.store(config);
     }
 
@@ -119,7 +120,9 @@ impl Core {
 
     /// What shared groups add to the roster of `user`.
     pub fn shared_contacts(&self, user: &BareJid) -> Vec<SharedContact> {
-        let Some(host) = self.tables.host(user.domain().as_str()) else { return Vec::new() };
+        let Some(host) = self.tables.host(user.domain().as_str()) else {
+            return Vec::new();
+        };
         let shared = host.groups.contacts_of(user).into_iter().map(|item| {
             let sees_user = host.groups.lets_see(user, &item.jid);
             SharedContact { item, sees_user }
@@ -136,7 +139,8 @@ impl Core {
 
     /// The account of `bare`, started on `arbiter` when it is not active.
     pub fn account(self: &Arc<Self>, bare: &BareJid, arbiter: usize) -> Arc<AccountHandle> {
-        self.tables.account(bare, arbiter, false, |handle| self.spawn_account(handle))
+        self.tables
+            .account(bare, arbiter, false, |handle| self.spawn_account(handle))
     }
 
     /// As [`Core::account`], for a stanza to it: `None` when as many accounts as may be live for

@@ -27,10 +27,16 @@ impl Host {
 }
 
 fn decide(core: &Arc<Core>, arbiter: usize, host: &str, deliver: Deliver) -> Option<Deliver> {
-    let Some(rules) = core.firewall.ruleset(host) else { return Some(deliver) };
+    let Some(rules) = core.firewall.ruleset(host) else {
+        return Some(deliver);
+    };
     if rules.is_empty(DELIVER) {
         return Some(deliver);
     }
-    let outcome = rules.run(DELIVER, &deliver.stanza, &World::new(core, &deliver.origin, host));
+    let outcome = rules.run(
+        DELIVER,
+        &deliver.stanza,
+        &World::new(core, &deliver.origin, host),
+    );
     carry_out(core, arbiter, Point::Deliver, deliver, outcome)
 }

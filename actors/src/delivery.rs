@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix::Message;
-use xmpp::{Stanza, StanzaKind, XmlWriter};
 use xmpp::stanza_error::StanzaError;
+use xmpp::{Stanza, StanzaKind, XmlWriter};
 
 use crate::handle::{SessionHandle, Ticket};
 
@@ -55,7 +55,12 @@ pub struct Deliver {
 impl Deliver {
     /// A stanza fresh from `origin`.
     pub fn new(stanza: Stanza, origin: Origin) -> Self {
-        Self { stanza, origin, hops: 0, ticket: None }
+        Self {
+            stanza,
+            origin,
+            hops: 0,
+            ticket: None,
+        }
     }
 
     /// Answers with `error` (RFC 6120 §8.3; nothing for errors and results) and ends the delivery.

@@ -228,14 +228,12 @@ impl Groups {
 
     /// Whether `owner` is a member of a public group, so that every user of the host sees its presence.
     pub fn is_public(&self, owner: &BareJid) -> bool {
-        self.memberships
-            .get(owner.as_str())
-            .is_some_and(|names| {
-                names
-                    .iter()
-                    .filter_map(|name| self.groups.get(name))
-                    .any(|group| group.is_public)
-            })
+        self.memberships.get(owner.as_str()).is_some_and(|names| {
+            names
+                .iter()
+                .filter_map(|name| self.groups.get(name))
+                .any(|group| group.is_public)
+        })
     }
 
     /// A number that differs, save for a chance of 1 in 2^64, when the groups differ. The same over restarts.

@@ -154,7 +154,10 @@ impl SessionHandle {
     pub fn mark(&self, name: &str, now: SystemTime) {
         let mut marks = self.marks.lock();
         if marks.len() >= MAX_MARKS && !marks.contains_key(name) {
-            let oldest = marks.iter().min_by_key(|(_, at)| **at).map(|(name, _)| name.clone());
+            let oldest = marks
+                .iter()
+                .min_by_key(|(_, at)| **at)
+                .map(|(name, _)| name.clone());
             if let Some(oldest) = oldest {
                 marks.remove(&oldest);
             }
@@ -224,13 +227,21 @@ impl Ticket {
     /// Opens a ticket for a message of `session`.
     pub fn new(session: &Arc<SessionHandle>) -> Self {
         session.ledger.outstanding.fetch_add(1, Ordering::SeqCst);
-        Self { session: Arc::clone(session), settled: false, is_presence: false }
+        Self {
+            session: Arc::clone(session),
+            settled: false,
+            is_presence: false,
+        }
     }
 
     /// Opens a ticket for presence that goes through the own account. Nothing is lost with it.
     pub fn of_presence(session: &Arc<SessionHandle>) -> Self {
         session.ledger.presences.fetch_add(1, Ordering::SeqCst);
-        Self { session: Arc::clone(session), settled: false, is_presence: true }
+        Self {
+            session: Arc::clone(session),
+            settled: false,
+            is_presence: true,
+        }
     }
 
     /// The node has taken responsibility for the message.

@@ -53,7 +53,12 @@ pub struct HostHandle {
 impl HostHandle {
     /// The host `domain`, answered for by the actor in `slot`.
     pub fn new(domain: &str, roles: HostRoles, groups: Groups, slot: Slot<Host>) -> Self {
-        Self { domain: domain.into(), roles, groups, slot }
+        Self {
+            domain: domain.into(),
+            roles,
+            groups,
+            slot,
+        }
     }
 
     /// Where the host's actor is.
@@ -115,7 +120,9 @@ impl Handler<Deliver> for Host {
 
     fn handle(&mut self, deliver: Deliver, _: &mut Context<Self>) {
         self.report.received += 1;
-        let Some(deliver) = self.decide(deliver) else { return };
+        let Some(deliver) = self.decide(deliver) else {
+            return;
+        };
         match (deliver.stanza.kind(), deliver.stanza.type_attr()) {
             (StanzaKind::Iq, Some("get")) => self.get(deliver),
             (StanzaKind::Iq, Some("set")) => self.set(deliver),
@@ -129,7 +136,11 @@ impl Handler<Deliver> for Host {
 impl Host {
     /// A host that answers for `domain`.
     pub fn new(core: Arc<Core>, domain: &str) -> Self {
-        Self { core, domain: domain.into(), report: HostReport::default() }
+        Self {
+            core,
+            domain: domain.into(),
+            report: HostReport::default(),
+        }
     }
 
     /// What the host shares with the node.
@@ -143,7 +154,9 @@ impl Host {
     }
 
     fn get(&self, deliver: Deliver) {
-        let Some(child) = deliver.stanza.children().next() else { return refuse(deliver) };
+        let Some(child) = deliver.stanza.children().next() else {
+            return refuse(deliver);
+        };
         match (child.name(), &*child.ns()) {
             ("ping", ns::PING) => deliver.answer(|_| {}),
             ("query", ns::VERSION) => deliver.answer(write_version),
@@ -168,7 +181,10 @@ impl Host {
             return deliver.bounce(StanzaError::new(Condition::ItemNotFound));
         }
         let config = self.core.config();
-        let host = config.hosts.values().find(|host| host.domain.as_str() == &*self.domain);
+        let host = config
+            .hosts
+            .values()
+            .find(|host| host.domain.as_str() == &*self.domain);
         deliver.answer(|xml| write_info(xml, host));
     }
 }
@@ -180,13 +196,21 @@ fn refuse(deliver: Deliver) {
 fn write_info(xml: &mut XmlWriter, host: Option<&HostConfig>) {
     xml.open("query", ns::DISCO_INFO);
     xml.open("identity", ns::DISCO_INFO);
-    xml.attr("category", "server").attr("type", "im").attr("name", "portcullis").close();
+    xml.attr("category", "server")
+        .attr("type", "im")
+        .attr("name", "portcullis")
+        .close();
     let registers = host.is_some_and(|host| host.registration.enabled);
     let keeps = host.is_some_and(|host| host.offline_messages > 0);
     let optional = [registers.then_some(ns::REGISTER), keeps.then_some(OFFLINE)];
-    let features = FEATURES.iter().copied().chain(optional.into_iter().flatten());
+    let features = FEATURES
+        .iter()
+        .copied()
+        .chain(optional.into_iter().flatten());
     for feature in features {
-        xml.open("feature", ns::DISCO_INFO).attr("var", feature).close();
+        xml.open("feature", ns::DISCO_INFO)
+            .attr("var", feature)
+            .close();
     }
     if let Some(host) = host {
         write_contact(xml, host);
@@ -209,10 +233,15 @@ fn write_contact(xml: &mut XmlWriter, host: &HostConfig) {
         return;
     }
     xml.open("x", ns::DATA_FORMS).attr("type", "result");
-    xml.open("field", ns::DATA_FORMS).attr("var", "FORM_TYPE").attr("type", "hidden");
-    xml.text_element("value", ns::DATA_FORMS, ns::SERVER_INFO).close();
+    xml.open("field", ns::DATA_FORMS)
+        .attr("var", "FORM_TYPE")
+        .attr("type", "hidden");
+    xml.text_element("value", ns::DATA_FORMS, ns::SERVER_INFO)
+        .close();
     for (name, addresses) in fields.iter().filter(|(_, addresses)| !addresses.is_empty()) {
-        xml.open("field", ns::DATA_FORMS).attr("var", name).attr("type", "list-multi");
+        xml.open("field", ns::DATA_FORMS)
+            .attr("var", name)
+            .attr("type", "list-multi");
         for address in addresses.iter() {
             xml.text_element("value", ns::DATA_FORMS, address);
         }

@@ -184,7 +184,15 @@ impl Listener {
         first: Arc<Mutex<Option<StdListener>>>,
     ) -> Self {
         let retry = Backoff::new(BIND_RETRY.0, BIND_RETRY.1);
-        Self { core, policy, bind, first, shared: Rc::default(), retry, accept: None }
+        Self {
+            core,
+            policy,
+            bind,
+            first,
+            shared: Rc::default(),
+            retry,
+            accept: None,
+        }
     }
 
     fn listen(&mut self, context: &mut Context<Self>) {
@@ -235,12 +243,12 @@ pub fn explain(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
             "listener {name}: {address}: {error}: give the program the capability \
              net_bind_service, lower net.ipv4.ip_unprivileged_port_start, or use a port above 1023"
         ),
-        io::ErrorKind::AddrInUse => format!(
-            "listener {name}: {address}: {error}: another program listens there"
-        ),
-        io::ErrorKind::AddrNotAvailable => format!(
-            "listener {name}: {address}: {error}: this machine has no such address"
-        ),
+        io::ErrorKind::AddrInUse => {
+            format!("listener {name}: {address}: {error}: another program listens there")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("listener {name}: {address}: {error}: this machine has no such address")
+        }
         _ => format!("listener {name}: {address}: {error}"),
     }
 }
@@ -311,7 +319,9 @@ impl Accept {
     fn take_waiting(&self) {
         let socket = SockRef::from(&self.socket);
         while let Ok((stream, peer)) = socket.accept() {
-            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream.into()));
+            let stream = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream.into()));
             if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
                 self.take(stream, peer);
             }
@@ -336,7 +346,9 @@ impl Accept {
         });
         match adjusted {
             Ok(stream) => session::start(&self.core, &self.policy, stream, peer, permits),
-            Err(error) => tracing::warn!(%peer, %error, "connection dropped: socket options refused"),
+            Err(error) => {
+                tracing::warn!(%peer, %error, "connection dropped: socket options refused")
+            }
         }
     }
 
@@ -383,12 +395,18 @@ async fn tell(mut stream: TcpStream, bound: AtCapacity) -> io::Result<()> {
 
 fn is_of_one_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
 }
 
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     let errno = rustix::io::Errno::from_io_error(error);
-    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+    matches!(
+        errno,
+        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)
+    )
 }
 
 /// A descriptor kept for the time when there is no other.

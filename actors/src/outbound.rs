@@ -75,8 +75,17 @@ struct Queue {
 impl Outbound {
     /// An open queue that holds at most `limit` bytes, those being written included.
     pub fn new(limit: usize) -> Arc<Self> {
-        let queue = Queue { pending: Vec::new(), in_flight: 0, limit, phase: Phase::Open };
-        Arc::new(Self { queue: Mutex::new(queue), writer: AtomicWaker::new(), flusher: AtomicWaker::new() })
+        let queue = Queue {
+            pending: Vec::new(),
+            in_flight: 0,
+            limit,
+            phase: Phase::Open,
+        };
+        Arc::new(Self {
+            queue: Mutex::new(queue),
+            writer: AtomicWaker::new(),
+            flusher: AtomicWaker::new(),
+        })
     }
 
     /// Appends what `write` writes.
@@ -141,7 +150,9 @@ impl Outbound {
     /// Bytes that may still be pushed.
     pub fn room(&self) -> usize {
         let queue = self.queue.lock();
-        queue.limit.saturating_sub(queue.pending.len() + queue.in_flight)
+        queue
+            .limit
+            .saturating_sub(queue.pending.len() + queue.in_flight)
     }
 
     /// Whether nothing waits.
@@ -225,7 +236,9 @@ mod tests {
         let waker = noop_waker();
         let mut cx = Context::from_waker(&waker);
         let mut buffer = Vec::new();
-        outbound.poll_next(&mut buffer, &mut cx).map(|next| (next, buffer))
+        outbound
+            .poll_next(&mut buffer, &mut cx)
+            .map(|next| (next, buffer))
     }
 
     #[test]
@@ -233,26 +246,42 @@ mod tests {
         let outbound = Outbound::new(100);
         outbound.push(|out| out.extend_from_slice(b"one")).unwrap();
         outbound.push(|out| out.extend_from_slice(b"two")).unwrap();
-        assert_eq!(take(&outbound), Poll::Ready((Next::Write, b"onetwo".to_vec())));
+        assert_eq!(
+            take(&outbound),
+            Poll::Ready((Next::Write, b"onetwo".to_vec()))
+        );
         assert!(take(&outbound).is_pending());
     }
 
     #[test]
     fn bytes_being_written_count_against_the_bound() {
         let outbound = Outbound::new(10);
-        outbound.push(|out| out.extend_from_slice(b"12345678")).unwrap();
+        outbound
+            .push(|out| out.extend_from_slice(b"12345678"))
+            .unwrap();
         assert!(take(&outbound).is_ready());
-        assert_eq!(outbound.push(|out| out.extend_from_slice(b"123")), Err(OutboundError::Full));
-        assert_eq!(outbound.push(|out| out.push(b'1')), Err(OutboundError::Closed));
+        assert_eq!(
+            outbound.push(|out| out.extend_from_slice(b"123")),
+            Err(OutboundError::Full)
+        );
+        assert_eq!(
+            outbound.push(|out| out.push(b'1')),
+            Err(OutboundError::Closed)
+        );
         assert_eq!(take(&outbound), Poll::Ready((Next::Abort, Vec::new())));
     }
 
     #[test]
     fn what_was_queued_before_the_end_is_written() {
         let outbound = Outbound::new(100);
-        outbound.push(|out| out.extend_from_slice(b"last words")).unwrap();
+        outbound
+            .push(|out| out.extend_from_slice(b"last words"))
+            .unwrap();
         outbound.finish(|out| out.extend_from_slice(b"</stream:stream>"));
-        assert_eq!(outbound.push(|out| out.push(b'1')), Err(OutboundError::Closed));
+        assert_eq!(
+            outbound.push(|out| out.push(b'1')),
+            Err(OutboundError::Closed)
+        );
         let expected = b"last words</stream:stream>".to_vec();
         assert_eq!(take(&outbound), Poll::Ready((Next::Write, expected)));
         assert_eq!(take(&outbound), Poll::Ready((Next::Finish, Vec::new())));
@@ -261,11 +290,15 @@ mod tests {
     #[test]
     fn written_bytes_make_room() {
         let outbound = Outbound::new(10);
-        outbound.push(|out| out.extend_from_slice(b"12345678")).unwrap();
+        outbound
+            .push(|out| out.extend_from_slice(b"12345678"))
+            .unwrap();
         assert!(take(&outbound).is_ready());
         outbound.written(8);
         assert!(outbound.is_empty());
-        outbound.push(|out| out.extend_from_slice(b"12345678")).unwrap();
+        outbound
+            .push(|out| out.extend_from_slice(b"12345678"))
+            .unwrap();
         assert_eq!(outbound.len(), 8);
     }
 }

@@ -227,9 +227,6 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(rule_name(role), format!("prosody:{role}"));
         }
-        assert_eq!(
-            Role::Operator,
-            Role::Operator
-        );
+        assert_eq!(Role::Operator, Role::Operator);
     }
 }

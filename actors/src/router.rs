@@ -65,7 +65,10 @@ impl Observe for Router {
         let hosts = self.core.tables.hosts();
         let mut hosts: Vec<_> = hosts.keys().map(ToString::to_string).collect();
         hosts.sort_unstable();
-        RouterReport { hosts, accounts: self.core.tables.account_count() }
+        RouterReport {
+            hosts,
+            accounts: self.core.tables.account_count(),
+        }
     }
 }
 
@@ -134,15 +137,19 @@ impl Router {
     fn spawn_host(&self, domain: &str) -> Result<Slot<Host>, SpawnError> {
         let (core, name) = (Arc::clone(&self.core), domain.to_owned());
         let path = ActorPath::root("hosts").child(domain);
-        self.core.tree.spawn(path, self.core.workers.handle(0), move |_| {
-            Host::new(Arc::clone(&core), &name)
-        })
+        self.core
+            .tree
+            .spawn(path, self.core.workers.handle(0), move |_| {
+                Host::new(Arc::clone(&core), &name)
+            })
     }
 }
 
 /// The shared groups of a host; a file that can not be read leaves the last good ones in force.
 fn groups_of(host: &HostConfig, last: Option<&Groups>) -> Groups {
-    let Some(file) = &host.groups_file else { return Groups::default() };
+    let Some(file) = &host.groups_file else {
+        return Groups::default();
+    };
     match read_groups(file) {
         Ok(groups) => groups,
         Err(problems) => {

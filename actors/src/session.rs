@@ -34,8 +34,8 @@ use crate::observe::Observe;
 use crate::outbound::Outbound;
 use crate::supervise::{RestartPolicy, Slot, Supervise};
 
-pub use accept::start;
 use accept::Opening;
+pub use accept::start;
 pub(crate) use bound::Bound;
 use ending::Ending;
 use intake::Stalled;
@@ -225,7 +225,8 @@ impl Handler<TermsChanged> for Session {
     type Result = ();
 
     fn handle(&mut self, _: TermsChanged, _: &mut Context<Self>) {
-        self.outbound.set_limit(self.terms.policy.load().limits.send_buffer);
+        self.outbound
+            .set_limit(self.terms.policy.load().limits.send_buffer);
         self.terms.changed();
     }
 }

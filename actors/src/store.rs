@@ -35,9 +35,15 @@ pub fn open(config: &Config) -> Result<Opened, StoreError> {
     Ok(match &config.storage {
         StorageConfig::Sqlite(path) => {
             let store = Arc::new(SqliteStore::open(SqliteOptions::new(path))?);
-            Opened { watch: Watch(Some(Arc::clone(&store))), store }
+            Opened {
+                watch: Watch(Some(Arc::clone(&store))),
+                store,
+            }
         }
-        StorageConfig::Memory => Opened { store: Arc::new(MemoryStore::new()), watch: Watch(None) },
+        StorageConfig::Memory => Opened {
+            store: Arc::new(MemoryStore::new()),
+            watch: Watch(None),
+        },
     })
 }
 
@@ -91,7 +97,10 @@ impl Observe for Storage {
 
     fn report(&self) -> StorageReport {
         let Some(store) = &self.watch.0 else {
-            return StorageReport { backend: "memory", ..StorageReport::default() };
+            return StorageReport {
+                backend: "memory",
+                ..StorageReport::default()
+            };
         };
         let report = store.report();
         StorageReport {

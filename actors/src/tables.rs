@@ -153,7 +153,9 @@ impl Tables {
 
     /// An account that is active now.
     pub fn active(&self, bare: &str) -> Option<Arc<AccountHandle>> {
-        self.accounts.get(bare).map(|entry| Arc::clone(entry.value()))
+        self.accounts
+            .get(bare)
+            .map(|entry| Arc::clone(entry.value()))
     }
 
     /// Accounts that live for the sake of stanzas only: no session has bound a resource of them.
@@ -185,12 +187,17 @@ impl Tables {
 
     /// Takes `handle` out, unless another account of that name has taken its place.
     pub(crate) fn retire(&self, handle: &Arc<AccountHandle>) {
-        self.accounts.remove_if(handle.jid.as_str(), |_, current| Arc::ptr_eq(current, handle));
+        self.accounts.remove_if(handle.jid.as_str(), |_, current| {
+            Arc::ptr_eq(current, handle)
+        });
     }
 
     /// Every account that is active now.
     pub fn accounts(&self) -> Vec<Arc<AccountHandle>> {
-        self.accounts.iter().map(|entry| Arc::clone(entry.value())).collect()
+        self.accounts
+            .iter()
+            .map(|entry| Arc::clone(entry.value()))
+            .collect()
     }
 
     /// How many accounts are active.

@@ -324,8 +324,10 @@ impl Snapshot {
 
 /// A time in seconds since 1970 as a date (UTC).
 fn day(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .map_or_else(|_| seconds.to_string(), |time| time.strftime("%F").to_string())
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| seconds.to_string(),
+        |time| time.strftime("%F").to_string(),
+    )
 }
 
 /// What the stream above a finished handshake may use: keying material for channel binding (RFC 9266).

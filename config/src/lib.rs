@@ -61,8 +61,8 @@ pub use problem::{Place, Problem, Rejected, Severity};
 pub use schema::Reload;
 pub use storage::StorageConfig;
 pub use tls::{CertificateFiles, TlsConfig};
-pub use xmpp::role::{Role, UnknownRole};
 pub use value::{Rate, parse_duration, parse_rate, parse_size, show_duration, show_size};
+pub use xmpp::role::{Role, UnknownRole};
 
 /// Everything a node is told, complete and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

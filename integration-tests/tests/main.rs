@@ -24,5 +24,5 @@ mod services;
 mod smuggling;
 mod subscription;
 mod supervision;
-mod tls;
 mod timeouts;
+mod tls;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use actors::supervise::SpawnError;
 use actors::store::StoreError;
+use actors::supervise::SpawnError;
 
 /// Why the node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,11 @@ pub(crate) enum StartError {
 }
 
 fn lines<T: ToString>(problems: &[T]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl StartError {

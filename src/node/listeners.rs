@@ -41,8 +41,13 @@ pub(crate) fn open_all(config: &Config) -> Result<Vec<Opened>, StartError> {
     for listener in config.listeners.values() {
         for bind in &listener.binds {
             let socket = open(bind, &listener.socket);
-            let socket = socket.map_err(|error| failures.push(explain(&listener.name, bind, &error)));
-            opened.push(Opened { name: listener.name.clone(), bind: *bind, socket: socket.ok() });
+            let socket =
+                socket.map_err(|error| failures.push(explain(&listener.name, bind, &error)));
+            opened.push(Opened {
+                name: listener.name.clone(),
+                bind: *bind,
+                socket: socket.ok(),
+            });
         }
     }
     if !opened.iter().any(|opened| opened.socket.is_some()) {
@@ -56,10 +61,16 @@ impl Listeners {
     ///
     /// # Errors
     /// An actor that does not start.
-    pub(crate) fn serve(&mut self, core: &Arc<Core>, opened: Vec<Opened>) -> Result<(), SpawnError> {
+    pub(crate) fn serve(
+        &mut self,
+        core: &Arc<Core>,
+        opened: Vec<Opened>,
+    ) -> Result<(), SpawnError> {
         let config = core.config().clone();
         for Opened { name, bind, socket } in opened {
-            let Some(listener) = config.listeners.get(&name) else { continue };
+            let Some(listener) = config.listeners.get(&name) else {
+                continue;
+            };
             let policy = self.policy(listener);
             spawn(core, &policy, &name, bind, socket)?;
         }
@@ -75,7 +86,8 @@ impl Listeners {
             }
             None => {
                 let policy = ListenerPolicy::new(config.clone(), self.places.clone());
-                self.policies.insert(config.name.clone(), Arc::clone(&policy));
+                self.policies
+                    .insert(config.name.clone(), Arc::clone(&policy));
                 policy
             }
         }
@@ -103,11 +115,14 @@ impl Listeners {
         }
         let mut failures = Vec::new();
         for (name, bind) in binds_beyond(new, old) {
-            let Some(policy) = self.policies.get(name) else { continue };
+            let Some(policy) = self.policies.get(name) else {
+                continue;
+            };
             let spawned = spawn(core, policy, name, bind, None);
             failures.extend(spawned.err().map(|error| error.to_string()));
         }
-        self.policies.retain(|name, _| new.listeners.contains_key(name));
+        self.policies
+            .retain(|name, _| new.listeners.contains_key(name));
         failures
     }
 }
@@ -147,8 +162,15 @@ fn spawn(
 ) -> Result<(), SpawnError> {
     let (shared, policy) = (Arc::clone(core), Arc::clone(policy));
     let first = Arc::new(Mutex::new(socket));
-    let spawned = core.tree.spawn(path(name, bind), core.workers.handle(0), move |_| {
-        Listener::new(Arc::clone(&shared), Arc::clone(&policy), bind, Arc::clone(&first))
-    });
+    let spawned = core
+        .tree
+        .spawn(path(name, bind), core.workers.handle(0), move |_| {
+            Listener::new(
+                Arc::clone(&shared),
+                Arc::clone(&policy),
+                bind,
+                Arc::clone(&first),
+            )
+        });
     spawned.map(drop)
 }

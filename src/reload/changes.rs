@@ -76,5 +76,9 @@ pub(super) fn reopened(diff: &Diff) -> BTreeSet<ListenerName> {
         let mut own = diff.changes.iter().filter(is_own);
         own.any(|change| change.reload == Reload::Rebind)
     };
-    diff.listeners_rebound.iter().filter(has_other_options).cloned().collect()
+    diff.listeners_rebound
+        .iter()
+        .filter(has_other_options)
+        .cloned()
+        .collect()
 }

@@ -68,8 +68,17 @@ fn perform(
     match effect {
         Effect::Reply(stanza) => deliver.origin.reply(&stanza),
         Effect::Route(stanza) => send_on(core, arbiter, deliver, stanza, ticket),
-        Effect::Log { level, message, script, line } => log(level, &message, &script, line),
-        Effect::Warning { message, script, line } => {
+        Effect::Log {
+            level,
+            message,
+            script,
+            line,
+        } => log(level, &message, &script, line),
+        Effect::Warning {
+            message,
+            script,
+            line,
+        } => {
             tracing::warn!(target: "firewall", script, line, "{message}");
         }
         Effect::MarkOrigin(name) => {
@@ -82,7 +91,9 @@ fn perform(
                 session.unmark(&name);
             }
         }
-        other => tracing::error!(target: "firewall", effect = ?other, "no such effect in this release"),
+        other => {
+            tracing::error!(target: "firewall", effect = ?other, "no such effect in this release")
+        }
     }
 }
 

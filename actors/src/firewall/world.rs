@@ -96,13 +96,21 @@ impl Facts for World<'_> {
     }
 
     fn is_bound(&self, full: &str) -> bool {
-        let Some((bare, _)) = full.split_once('/') else { return false };
-        let Some(account) = self.account(bare) else { return false };
-        account.sessions().iter().any(|session| session.jid.as_str() == full)
+        let Some((bare, _)) = full.split_once('/') else {
+            return false;
+        };
+        let Some(account) = self.account(bare) else {
+            return false;
+        };
+        account
+            .sessions()
+            .iter()
+            .any(|session| session.jid.as_str() == full)
     }
 
     fn is_online(&self, bare: &str) -> bool {
-        self.account(bare).is_some_and(|account| !account.sessions().is_empty())
+        self.account(bare)
+            .is_some_and(|account| !account.sessions().is_empty())
     }
 
     fn roster_item(&self, owner: &str, contact: &str) -> Option<Subscription> {
@@ -134,9 +142,15 @@ impl Facts for World<'_> {
     }
 
     fn has_sent_directed_presence(&self, owner: &str, target: &str) -> bool {
-        let Some(account) = self.account(owner) else { return false };
+        let Some(account) = self.account(owner) else {
+            return false;
+        };
         account.sessions().iter().any(|session| {
-            session.presence().directed.iter().any(|to| to.as_str() == target)
+            session
+                .presence()
+                .directed
+                .iter()
+                .any(|to| to.as_str() == target)
         })
     }
 
@@ -146,18 +160,26 @@ impl Facts for World<'_> {
     }
 
     fn role(&self, bare: &str, host: &str) -> Option<Cow<'_, str>> {
-        self.role_on(bare, host).map(|role| Cow::Borrowed(rule_name(role)))
+        self.role_on(bare, host)
+            .map(|role| Cow::Borrowed(rule_name(role)))
     }
 
     fn origin_may(&self, permission: &str) -> bool {
-        let Some(session) = self.origin.session() else { return false };
+        let Some(session) = self.origin.session() else {
+            return false;
+        };
         let bare = session.jid.to_bare();
         self.may(bare.as_str(), session.jid.domain().as_str(), permission)
     }
 
     fn may(&self, bare: &str, host: &str, permission: &str) -> bool {
-        let Some(role) = self.role_on(bare, host) else { return false };
-        self.core.tables.host(host).is_some_and(|host| host.roles.allows(role, permission))
+        let Some(role) = self.role_on(bare, host) else {
+            return false;
+        };
+        self.core
+            .tables
+            .host(host)
+            .is_some_and(|host| host.roles.allows(role, permission))
     }
 
     fn is_admin(&self, bare: &str, host: Option<&str>) -> bool {
@@ -177,7 +199,9 @@ impl Facts for World<'_> {
     }
 
     fn country(&self, ip: IpAddr, field: CountryField) -> Option<Cow<'_, str>> {
-        let countries = self.countries.get_or_init(|| self.core.firewall.countries());
+        let countries = self
+            .countries
+            .get_or_init(|| self.core.firewall.countries());
         countries.as_ref()?.country(ip, field)
     }
 }

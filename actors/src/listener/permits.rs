@@ -21,9 +21,11 @@ pub struct Places(Arc<AtomicU32>);
 impl Places {
     /// Takes a place unless `limit` are taken.
     fn take(&self, limit: u32) -> Option<Place> {
-        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
-            (taken < limit).then_some(taken + 1)
-        });
+        let taken = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
+                (taken < limit).then_some(taken + 1)
+            });
         taken.ok().map(|_| Place(Arc::clone(&self.0)))
     }
 
@@ -62,7 +64,10 @@ impl Peers {
             return None;
         }
         *count += 1;
-        Some(PeerPlace { peers: self.clone(), peer })
+        Some(PeerPlace {
+            peers: self.clone(),
+            peer,
+        })
     }
 }
 
@@ -99,14 +104,19 @@ impl Strangers {
     pub fn admit(&self, id: u64, session: Slot<Session>, limit: u32) -> Stranger {
         let mut strangers = self.0.lock();
         while strangers.len() >= limit.max(1) as usize {
-            let Some((_, oldest)) = strangers.pop_first() else { break };
+            let Some((_, oldest)) = strangers.pop_first() else {
+                break;
+            };
             let text = "somebody else needs the place of a connection that does not log in";
             let error = StreamError::with_text(StreamCondition::ConnectionTimeout, text);
             // A full mailbox is one that is busy ending.
             let _busy = offer(&oldest, EndSession(error));
         }
         strangers.insert(id, session);
-        Stranger { strangers: self.clone(), id }
+        Stranger {
+            strangers: self.clone(),
+            id,
+        }
     }
 
     /// How many there are.
@@ -136,7 +146,10 @@ impl Members {
     /// Adds a session until the answer is dropped.
     pub(crate) fn admit(&self, id: u64, session: Slot<Session>) -> Membership {
         self.0.lock().insert(id, session);
-        Membership { members: self.clone(), id }
+        Membership {
+            members: self.clone(),
+            id,
+        }
     }
 
     /// Tells all that the settings changed.
@@ -207,7 +220,10 @@ pub struct Capacity {
 impl Counters {
     /// Counters of a listener that shares `node` with all others.
     pub fn new(node: Places) -> Self {
-        Self { node, ..Self::default() }
+        Self {
+            node,
+            ..Self::default()
+        }
     }
 
     /// Takes one place of each sort, or none. Loopback is exempt from the bound per peer.
@@ -224,7 +240,11 @@ impl Counters {
             }
             _ => None,
         };
-        Ok(Permits { _node: node, _listener: listener, _peer: peer })
+        Ok(Permits {
+            _node: node,
+            _listener: listener,
+            _peer: peer,
+        })
     }
 }
 
@@ -235,14 +255,21 @@ mod tests {
     const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn capacity(node: u32, listener: Option<u32>, peer: Option<u32>) -> Capacity {
-        Capacity { node, listener, peer }
+        Capacity {
+            node,
+            listener,
+            peer,
+        }
     }
 
     #[test]
     fn places_come_back_on_drop() {
         let counters = Counters::default();
         let first = counters.take(REMOTE, capacity(1, None, None)).unwrap();
-        assert_eq!(counters.take(REMOTE, capacity(1, None, None)).unwrap_err(), AtCapacity::Node);
+        assert_eq!(
+            counters.take(REMOTE, capacity(1, None, None)).unwrap_err(),
+            AtCapacity::Node
+        );
         drop(first);
         assert!(counters.take(REMOTE, capacity(1, None, None)).is_ok());
     }
@@ -251,7 +278,12 @@ mod tests {
     fn a_refusal_keeps_nothing() {
         let counters = Counters::default();
         let _first = counters.take(REMOTE, capacity(9, None, Some(1))).unwrap();
-        assert_eq!(counters.take(REMOTE, capacity(9, None, Some(1))).unwrap_err(), AtCapacity::Peer);
+        assert_eq!(
+            counters
+                .take(REMOTE, capacity(9, None, Some(1)))
+                .unwrap_err(),
+            AtCapacity::Peer
+        );
         assert_eq!((counters.node.taken(), counters.listener.taken()), (1, 1));
         let other = "192.0.2.2".parse().unwrap();
         assert!(counters.take(other, capacity(9, None, Some(1))).is_ok());
@@ -262,7 +294,10 @@ mod tests {
         let node = Places::default();
         let (one, two) = (Counters::new(node.clone()), Counters::new(node));
         let _held = one.take(REMOTE, capacity(1, Some(5), None)).unwrap();
-        assert_eq!(two.take(REMOTE, capacity(1, Some(5), None)).unwrap_err(), AtCapacity::Node);
+        assert_eq!(
+            two.take(REMOTE, capacity(1, Some(5), None)).unwrap_err(),
+            AtCapacity::Node
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<StdListener> {
 
 fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<Socket> {
     let address = bind.address;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(bind.v6_only)?;
     }
@@ -50,14 +54,20 @@ fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<So
 ///
 /// # Errors
 /// The first option that the kernel refuses.
-pub(super) fn adjust(stream: &TcpStream, config: &ListenerConfig, local: SocketAddr) -> io::Result<()> {
+pub(super) fn adjust(
+    stream: &TcpStream,
+    config: &ListenerConfig,
+    local: SocketAddr,
+) -> io::Result<()> {
     let (socket, options) = (SockRef::from(stream), &config.socket);
     socket.set_tcp_nodelay(options.no_delay)?;
     match options.keepalive {
         Keepalive::Off => socket.set_keepalive(false)?,
         Keepalive::On => socket.set_keepalive(true)?,
         Keepalive::After(idle) => {
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle.max(Duration::from_secs(1))))?;
+            socket.set_tcp_keepalive(
+                &TcpKeepalive::new().with_time(idle.max(Duration::from_secs(1))),
+            )?;
         }
     }
     // Bytes that the kernel took and the peer never acknowledges are no progress either.
@@ -69,8 +79,12 @@ pub(super) fn adjust(stream: &TcpStream, config: &ListenerConfig, local: SocketA
             options.tos_v4.map_or(Ok(()), |tos| socket.set_tos_v4(tos))
         }
         IpAddr::V6(_) => {
-            options.ttl.map_or(Ok(()), |ttl| socket.set_unicast_hops_v6(ttl))?;
-            options.tclass_v6.map_or(Ok(()), |class| socket.set_tclass_v6(class))
+            options
+                .ttl
+                .map_or(Ok(()), |ttl| socket.set_unicast_hops_v6(ttl))?;
+            options
+                .tclass_v6
+                .map_or(Ok(()), |class| socket.set_tclass_v6(class))
         }
     }
 }

@@ -31,13 +31,20 @@ impl Bound {
         handle: Arc<SessionHandle>,
         account: Arc<AccountHandle>,
     ) -> Self {
-        Self { handle, account, core: Arc::clone(core), arbiter }
+        Self {
+            handle,
+            account,
+            core: Arc::clone(core),
+            arbiter,
+        }
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        let Err(refused) = self.account.offer(Detach(Arc::clone(&self.handle))) else { return };
+        let Err(refused) = self.account.offer(Detach(Arc::clone(&self.handle))) else {
+            return;
+        };
         let telling = tell_later(Arc::clone(&self.core), self.arbiter, refused.into_inner());
         if !self.core.workers.handle(self.arbiter).spawn(telling) {
             tracing::debug!(jid = %self.handle.jid, "the node ends: the account is not told");

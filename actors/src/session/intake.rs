@@ -70,7 +70,9 @@ impl Session {
             Some(Stalled::Deciding(stanza)) => self.decide(stanza, context),
         };
         while result.is_ok() && !self.ending.is_begun {
-            let Some(stanza) = self.queue.pop_front() else { break };
+            let Some(stanza) = self.queue.pop_front() else {
+                break;
+            };
             result = self.accept(stanza, context);
         }
         if let Err(stalled) = result {
@@ -103,7 +105,9 @@ impl Session {
 
     /// Checks and stamps a stanza, and sends it on its way.
     fn accept(&mut self, mut stanza: Stanza, context: &mut Context<Self>) -> Result<(), Stalled> {
-        let Some(bound) = &self.bound else { return Ok(()) };
+        let Some(bound) = &self.bound else {
+            return Ok(());
+        };
         if let Err(error) = check_from(&stanza, bound) {
             self.close(Some(error), context);
             return Ok(());
@@ -130,7 +134,9 @@ impl Session {
 
     /// Lets an iq on once all earlier messages are safe: its answer says so.
     fn settle(&mut self, stanza: Stanza, context: &mut Context<Self>) -> Result<(), Stalled> {
-        let Some(bound) = &self.bound else { return Ok(()) };
+        let Some(bound) = &self.bound else {
+            return Ok(());
+        };
         if bound.handle.wait_until_settled() {
             return Err(Stalled::Settling(stanza));
         }
@@ -154,7 +160,9 @@ impl Session {
     }
 
     fn dispatch(&mut self, mut deliver: Deliver, tries: u16) -> Result<(), Stalled> {
-        let Some(bound) = &self.bound else { return Ok(()) };
+        let Some(bound) = &self.bound else {
+            return Ok(());
+        };
         if tries > RETRIES {
             deliver.bounce(StanzaError::new(Condition::ResourceConstraint));
             return Ok(());
@@ -229,7 +237,9 @@ fn iq_problem(stanza: &Stanza) -> Option<&'static str> {
 fn presence_problem(stanza: &Stanza) -> Option<&'static str> {
     match stanza.type_attr() {
         None => None,
-        Some("subscribe" | "subscribed" | "unsubscribe" | "unsubscribed") if stanza.to().is_none() => {
+        Some("subscribe" | "subscribed" | "unsubscribe" | "unsubscribed")
+            if stanza.to().is_none() =>
+        {
             Some("a subscription needs an address in to")
         }
         Some(

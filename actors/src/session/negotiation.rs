@@ -74,7 +74,11 @@ pub(super) async fn negotiate(negotiator: Box<Negotiator>) -> Result<Box<Negotia
             let ended = unless_ended(deadline, &orders, driver.run()).await;
             (ended, "not logged in", timeouts.authenticate)
         }
-        other => (other, "no stream header", timeouts.read.min(timeouts.authenticate)),
+        other => (
+            other,
+            "no stream header",
+            timeouts.read.min(timeouts.authenticate),
+        ),
     };
     match ended {
         Ok(Ok(())) => Ok(Box::new(driver.into_negotiated())),

@@ -23,7 +23,9 @@ impl Session {
         stanza: Stanza,
         context: &mut Context<Self>,
     ) -> Result<Option<Deliver>, Stanza> {
-        let Some(bound) = &self.bound else { return Ok(None) };
+        let Some(bound) = &self.bound else {
+            return Ok(None);
+        };
         let origin = Origin::Session(Arc::clone(&bound.handle));
         let host = bound.handle.jid.domain().as_str();
         let rules = self.core.firewall.ruleset(host);
@@ -39,7 +41,13 @@ impl Session {
         let outcome = rules.run(PREROUTE, &stanza, &World::new(&self.core, &origin, host));
         let deliver = Deliver::new(stanza, origin);
         let arbiter = self.placement.index();
-        Ok(carry_out(&self.core, arbiter, Point::Preroute, deliver, outcome))
+        Ok(carry_out(
+            &self.core,
+            arbiter,
+            Point::Preroute,
+            deliver,
+            outcome,
+        ))
     }
 
     /// The recipient's account, if rules may ask about it and its state has not been read; `None`
@@ -53,13 +61,16 @@ impl Session {
             return None;
         }
         let account = self.core.visit(&to.to_bare(), self.placement.index());
-        let is_loaded = account.as_ref().is_some_and(|account| account.profile().is_loaded);
+        let is_loaded = account
+            .as_ref()
+            .is_some_and(|account| account.profile().is_loaded);
         (!is_loaded).then_some(account)
     }
 
     fn wait_for_account(&self, account: Arc<AccountHandle>, context: &mut Context<Self>) {
         let loaded = async move { account.loaded().await };
-        let go_on = wrap_future::<_, Self>(loaded).map(|(), session, context| session.advance(context));
+        let go_on =
+            wrap_future::<_, Self>(loaded).map(|(), session, context| session.advance(context));
         context.spawn(go_on);
     }
 }

@@ -142,7 +142,10 @@ async fn read_stanzas(
                 parser.set_limits(limits_of(terms));
             }
             match bytes {
-                [] => Batch { stanzas: Vec::new(), end: Some(ReaderEnd::Eof) },
+                [] => Batch {
+                    stanzas: Vec::new(),
+                    end: Some(ReaderEnd::Eof),
+                },
                 bytes => parse(parser, bytes),
             }
         });

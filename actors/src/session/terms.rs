@@ -23,7 +23,11 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) fn new(policy: Arc<ListenerPolicy>) -> Self {
-        Self { policy, reader: RefCell::default(), writer: RefCell::default() }
+        Self {
+            policy,
+            reader: RefCell::default(),
+            writer: RefCell::default(),
+        }
     }
 
     /// The settings are other ones now: who waits looks again.
@@ -50,7 +54,10 @@ impl Terms {
             return Poll::Ready(());
         }
         let mut slot = slot.borrow_mut();
-        if !slot.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if !slot
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
             *slot = Some(cx.waker().clone());
         }
         Poll::Pending

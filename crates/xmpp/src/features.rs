@@ -16,9 +16,17 @@ pub(crate) enum Accepts {
     /// Nothing: it only tells.
     Nothing,
     /// First-level elements of these names in one namespace.
-    Elements(&'static [&'static str], &'static str, fn(&mut Negotiation, &Element) -> Outputs),
+    Elements(
+        &'static [&'static str],
+        &'static str,
+        fn(&mut Negotiation, &Element) -> Outputs,
+    ),
     /// An iq with a payload of this name and namespace.
-    Iq(&'static str, &'static str, fn(&mut Negotiation, &Stanza) -> Outputs),
+    Iq(
+        &'static str,
+        &'static str,
+        fn(&mut Negotiation, &Stanza) -> Outputs,
+    ),
 }
 
 /// One stream feature.
@@ -38,7 +46,11 @@ pub(crate) static FEATURES: &[Feature] = &[
     Feature {
         is_offered: |offer| offer.has_sasl(),
         write: write_mechanisms,
-        accepts: Accepts::Elements(&["auth", "response", "abort"], ns::SASL, Negotiation::take_sasl),
+        accepts: Accepts::Elements(
+            &["auth", "response", "abort"],
+            ns::SASL,
+            Negotiation::take_sasl,
+        ),
     },
     Feature {
         is_offered: |offer| offer.mechanisms().has_plus(),
@@ -55,7 +67,11 @@ pub(crate) static FEATURES: &[Feature] = &[
         write: |_, xml| write_empty(xml, "bind", ns::BIND),
         accepts: Accepts::Iq("bind", ns::BIND, Negotiation::take_bind),
     },
-    Feature { is_offered: |offer| offer.is_authenticated(), write: write_session, accepts: Accepts::Nothing },
+    Feature {
+        is_offered: |offer| offer.is_authenticated(),
+        write: write_session,
+        accepts: Accepts::Nothing,
+    },
     Feature {
         is_offered: |offer| offer.is_authenticated(),
         write: |_, xml| write_empty(xml, "ver", ns::ROSTER_VERSIONING),
@@ -76,7 +92,10 @@ pub(crate) static FEATURES: &[Feature] = &[
 /// Appends `<stream:features/>` with all that is offered now.
 pub(crate) fn write_features(offer: &Offer<'_>, out: &mut Vec<u8>) {
     let mut xml = XmlWriter::new();
-    for feature in FEATURES.iter().filter(|feature| (feature.is_offered)(offer)) {
+    for feature in FEATURES
+        .iter()
+        .filter(|feature| (feature.is_offered)(offer))
+    {
         (feature.write)(offer, &mut xml);
     }
     out.extend_from_slice(b"<stream:features>");
@@ -107,18 +126,24 @@ fn write_mechanisms(offer: &Offer<'_>, xml: &mut XmlWriter) {
 /// XEP-0440 §3.
 fn write_channel_binding(_: &Offer<'_>, xml: &mut XmlWriter) {
     xml.open("sasl-channel-binding", ns::SASL_CHANNEL_BINDING);
-    xml.open("channel-binding", ns::SASL_CHANNEL_BINDING).attr("type", TLS_EXPORTER).close();
+    xml.open("channel-binding", ns::SASL_CHANNEL_BINDING)
+        .attr("type", TLS_EXPORTER)
+        .close();
     xml.close();
 }
 
 /// `<optional/>` tells newer clients to do without (draft-cridland-xmpp-session §3).
 fn write_session(_: &Offer<'_>, xml: &mut XmlWriter) {
-    xml.open("session", ns::SESSION).empty("optional", ns::SESSION).close();
+    xml.open("session", ns::SESSION)
+        .empty("optional", ns::SESSION)
+        .close();
 }
 
 fn write_capabilities(offer: &Offer<'_>, xml: &mut XmlWriter) {
     if let Some(capabilities) = &offer.settings.capabilities {
-        xml.open("c", ns::CAPS).attr("hash", "sha-1").attr("node", &capabilities.node);
+        xml.open("c", ns::CAPS)
+            .attr("hash", "sha-1")
+            .attr("node", &capabilities.node);
         xml.attr("ver", &capabilities.version).close();
     }
 }

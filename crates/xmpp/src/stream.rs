@@ -46,7 +46,9 @@ mod settings;
 pub use established::{answer_late_iq, refuse_element};
 pub use event::{Established, Input, Output, Outputs, Registration};
 pub use machine::Negotiation;
-pub use settings::{Capabilities, HostSettings, StreamSettings, TlsFacts, TlsPolicy, system_random};
+pub use settings::{
+    Capabilities, HostSettings, StreamSettings, TlsFacts, TlsPolicy, system_random,
+};
 
 pub(crate) use offer::Offer;
 

@@ -7,10 +7,19 @@ use super::*;
 
 /// The listener `c2s` with these settings on a free port of `address`.
 fn listener(address: &str, set: &[&str]) -> (ListenerConfig, Bind) {
-    let free = StdListener::bind((address, 0)).unwrap().local_addr().unwrap();
-    let mut all = vec!["listener.c2s.protocol=c2s".to_owned(), format!("listener.c2s.bind=[\"{free}\"]")];
+    let free = StdListener::bind((address, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut all = vec![
+        "listener.c2s.protocol=c2s".to_owned(),
+        format!("listener.c2s.bind=[\"{free}\"]"),
+    ];
     all.extend(set.iter().map(|set| format!("listener.c2s.{set}")));
-    let sources = Sources { set: all, ..Sources::default() };
+    let sources = Sources {
+        set: all,
+        ..Sources::default()
+    };
     let config: Config = portcullis_config::load(&sources).unwrap().config;
     let listener = config.listeners.values().next().unwrap().clone();
     let bind = listener.binds[0];
@@ -40,11 +49,28 @@ async fn every_option_reaches_the_kernel() {
     ];
     let (socket, _client) = accepted("127.0.0.1", &set).await;
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
-    assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(77));
-    assert_eq!((socket.ttl_v4().unwrap(), socket.tos_v4().unwrap()), (7, 16));
-    assert_eq!(socket.send_buffer_size().unwrap(), 40000, "the kernel doubles it");
-    assert_eq!(socket.recv_buffer_size().unwrap(), 60000, "the kernel doubles it");
-    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(9)));
+    assert_eq!(
+        socket.tcp_keepalive_time().unwrap(),
+        Duration::from_secs(77)
+    );
+    assert_eq!(
+        (socket.ttl_v4().unwrap(), socket.tos_v4().unwrap()),
+        (7, 16)
+    );
+    assert_eq!(
+        socket.send_buffer_size().unwrap(),
+        40000,
+        "the kernel doubles it"
+    );
+    assert_eq!(
+        socket.recv_buffer_size().unwrap(),
+        60000,
+        "the kernel doubles it"
+    );
+    assert_eq!(
+        socket.tcp_user_timeout().unwrap(),
+        Some(Duration::from_secs(9))
+    );
 }
 
 #[tokio::test]
@@ -75,7 +101,10 @@ async fn an_ipv4_client_of_a_dual_socket_gets_the_options_of_ipv4() {
     assert!(peer.is_ipv6() && peer.ip().to_canonical().is_ipv4());
     adjust(&stream, &config, stream.local_addr().unwrap()).unwrap();
     let socket = SockRef::from(&stream);
-    assert_eq!((socket.ttl_v4().unwrap(), socket.tos_v4().unwrap()), (7, 16));
+    assert_eq!(
+        (socket.ttl_v4().unwrap(), socket.tos_v4().unwrap()),
+        (7, 16)
+    );
 }
 
 #[test]
@@ -94,9 +123,15 @@ fn v6_only_leaves_ipv4_alone() {
 fn a_port_in_use_is_noticed_in_spite_of_reuse_port() {
     let (config, bind) = listener("127.0.0.1", &["socket.reuse_port=true"]);
     let first = open(&bind, &config.socket).unwrap();
-    assert_eq!(open(&bind, &config.socket).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(
+        open(&bind, &config.socket).unwrap_err().kind(),
+        io::ErrorKind::AddrInUse
+    );
     let foreign = bound(&bind, &config.socket, true);
-    assert!(foreign.is_ok(), "others may share a port of ours: {foreign:?}");
+    assert!(
+        foreign.is_ok(),
+        "others may share a port of ours: {foreign:?}"
+    );
     drop((first, foreign));
     assert!(open(&bind, &config.socket).is_ok());
 }
@@ -126,6 +161,12 @@ fn reuse_address_does_not_wait_for_old_connections() {
     };
     leave_one_waiting();
     assert!(open(&bind, &config.socket).is_ok());
-    let strict = SocketConfig { reuse_address: false, ..config.socket.clone() };
-    assert_eq!(open(&bind, &strict).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    let strict = SocketConfig {
+        reuse_address: false,
+        ..config.socket.clone()
+    };
+    assert_eq!(
+        open(&bind, &strict).unwrap_err().kind(),
+        io::ErrorKind::AddrInUse
+    );
 }

@@ -27,13 +27,16 @@ impl Driver {
         let peer = (with.peer.ip(), with.connection.is_secure());
         let outbound = Arc::clone(&with.outbound);
         let session = with.session.clone();
-        let handle = SessionHandle::new(with.id, jid.clone(), peer, with.arbiter, outbound, session);
+        let handle =
+            SessionHandle::new(with.id, jid.clone(), peer, with.arbiter, outbound, session);
         let handle = Arc::new(handle);
         let arbiter = with.arbiter;
         let account = self.account(&jid);
         let mut bound = Bound::new(&self.with.core, arbiter, Arc::clone(&handle), account);
         for _ in 0..TRIES {
-            let Some(slot) = bound.account.slot() else { break };
+            let Some(slot) = bound.account.slot() else {
+                break;
+            };
             match ask(slot, Attach(Arc::clone(&handle)), DEADLINE).await {
                 Ok(Ok(())) => {
                     known(&bound.account).await?;

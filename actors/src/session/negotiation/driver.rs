@@ -69,7 +69,10 @@ impl Driver {
 
     /// What the reader goes on with.
     pub(super) fn into_negotiated(self) -> Negotiated {
-        Negotiated { parser: self.parser, read_ahead: self.input }
+        Negotiated {
+            parser: self.parser,
+            read_ahead: self.input,
+        }
     }
 
     /// Ends the stream by way of the machine, which knows whether a header was sent.
@@ -148,7 +151,9 @@ impl Driver {
     async fn perform(&mut self, output: Output) -> Result<Option<Input>, ReaderEnd> {
         match output {
             Output::Send(bytes) => self.send(&bytes),
-            Output::StartTls { host, proceed } => return self.start_tls(host, proceed).await.map(Some),
+            Output::StartTls { host, proceed } => {
+                return self.start_tls(host, proceed).await.map(Some);
+            }
             Output::ResetParser { is_authenticated } => self.reset_parser(is_authenticated),
             Output::Lookup(user) => return Ok(Some(self.look_up(user).await)),
             Output::CheckPassword(check) => {
@@ -242,9 +247,9 @@ async fn accept(
         Some(host) => certificates.starttls(listener.as_str(), host.as_str()),
         None => certificates.direct(listener.as_str()),
     };
-    let config = config.ok_or_else(|| io::Error::other("no certificate for this listener and host"))?;
+    let config =
+        config.ok_or_else(|| io::Error::other("no certificate for this listener and host"))?;
     let stream = TlsAcceptor::from(config).accept(stream).await?;
     let facts = tls_facts(stream.get_ref().1);
     Ok((Box::new(stream), facts))
 }
-

@@ -3,10 +3,10 @@
 use jid::BareJid;
 
 use super::{EditError, ItemEdit, RosterItem};
+use crate::ns;
 use crate::stanza::{ElementRef, Stanza};
 use crate::stanza_error::{Condition, StanzaError};
 use crate::xml::XmlWriter;
-use crate::ns;
 
 /// What a roster set asks for: exactly one change (RFC 6121 §2.1.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,9 @@ pub enum RosterSetError {
 impl From<RosterSetError> for StanzaError {
     fn from(error: RosterSetError) -> Self {
         let condition = match error {
-            RosterSetError::BadItem | RosterSetError::Edit(EditError::DuplicateGroup) => Condition::BadRequest,
+            RosterSetError::BadItem | RosterSetError::Edit(EditError::DuplicateGroup) => {
+                Condition::BadRequest
+            }
             RosterSetError::BadAddress => Condition::JidMalformed,
             RosterSetError::Edit(_) => Condition::NotAcceptable,
         };
@@ -47,22 +49,34 @@ impl From<RosterSetError> for StanzaError {
 /// # Errors
 /// [`RosterSetError`], which is also the stanza error to answer with.
 pub fn read_set(stanza: &Stanza) -> Result<RosterSet, RosterSetError> {
-    let query = stanza.child("query", ns::ROSTER).ok_or(RosterSetError::BadItem)?;
-    let mut items = query.children().filter(|child| child.is("item", ns::ROSTER));
-    let (Some(item), None) = (items.next(), items.next()) else { return Err(RosterSetError::BadItem) };
+    let query = stanza
+        .child("query", ns::ROSTER)
+        .ok_or(RosterSetError::BadItem)?;
+    let mut items = query
+        .children()
+        .filter(|child| child.is("item", ns::ROSTER));
+    let (Some(item), None) = (items.next(), items.next()) else {
+        return Err(RosterSetError::BadItem);
+    };
     let address = item.attribute("jid").ok_or(RosterSetError::BadItem)?;
     let jid = BareJid::new(&address).map_err(|_| RosterSetError::BadAddress)?;
     if item.attribute("subscription").as_deref() == Some("remove") {
         return Ok(RosterSet::Remove(jid));
     }
     let name = item.attribute("name").map(|name| name.into_owned());
-    let edit = ItemEdit { jid, name, groups: groups(item) };
+    let edit = ItemEdit {
+        jid,
+        name,
+        groups: groups(item),
+    };
     edit.check()?;
     Ok(RosterSet::Update(edit))
 }
 
 fn groups(item: ElementRef<'_>) -> Vec<String> {
-    let groups = item.children().filter(|child| child.is("group", ns::ROSTER));
+    let groups = item
+        .children()
+        .filter(|child| child.is("group", ns::ROSTER));
     groups.map(|group| group.text().into_owned()).collect()
 }
 
@@ -85,7 +99,10 @@ pub fn write_item(xml: &mut XmlWriter, item: &RosterItem) {
 
 /// Writes the removal of an item inside a roster push (RFC 6121 §2.5.2).
 pub fn write_removal(xml: &mut XmlWriter, contact: &BareJid) {
-    xml.open("item", ns::ROSTER).attr("jid", contact.as_str()).attr("subscription", "remove").close();
+    xml.open("item", ns::ROSTER)
+        .attr("jid", contact.as_str())
+        .attr("subscription", "remove")
+        .close();
 }
 
 #[cfg(test)]
@@ -95,7 +112,8 @@ mod tests {
     use crate::xml::Limits;
 
     fn read(item: &str) -> Result<RosterSet, RosterSetError> {
-        let xml = format!("<iq type='set' id='1'><query xmlns='jabber:iq:roster'>{item}</query></iq>");
+        let xml =
+            format!("<iq type='set' id='1'><query xmlns='jabber:iq:roster'>{item}</query></iq>");
         read_set(&Stanza::from_xml(xml.as_bytes(), &Limits::default()).unwrap())
     }
 
@@ -103,7 +121,11 @@ mod tests {
     fn one_item_is_read() {
         let item = "<item jid='Nurse@Example.com' name='Nurse' subscription='both'><group>Servants</group></item>";
         let jid = BareJid::new("nurse@example.com").unwrap();
-        let edit = ItemEdit { jid, name: Some("Nurse".into()), groups: vec!["Servants".into()] };
+        let edit = ItemEdit {
+            jid,
+            name: Some("Nurse".into()),
+            groups: vec!["Servants".into()],
+        };
         assert_eq!(read(item), Ok(RosterSet::Update(edit)));
     }
 
@@ -112,9 +134,15 @@ mod tests {
         let condition = |item| StanzaError::from(read(item).unwrap_err()).condition;
         assert_eq!(condition(""), Condition::BadRequest);
         assert_eq!(condition("<item name='x'/>"), Condition::BadRequest);
-        assert_eq!(condition("<item jid='a@b'/><item jid='c@d'/>"), Condition::BadRequest);
+        assert_eq!(
+            condition("<item jid='a@b'/><item jid='c@d'/>"),
+            Condition::BadRequest
+        );
         assert_eq!(condition("<item jid='@'/>"), Condition::JidMalformed);
-        assert_eq!(condition("<item jid='a@b'><group/></item>"), Condition::NotAcceptable);
+        assert_eq!(
+            condition("<item jid='a@b'><group/></item>"),
+            Condition::NotAcceptable
+        );
         let twice = "<item jid='a@b'><group>x</group><group>x</group></item>";
         assert_eq!(condition(twice), Condition::BadRequest);
     }

@@ -280,12 +280,8 @@ impl Exchange {
             .secret
             .pretend(hash, username_of(&user), context.iterations);
         let credentials = real.unwrap_or(pretended);
-        let (message, pending) = first.challenge(
-            hash,
-            credentials,
-            is_known,
-            &URL_SAFE_NO_PAD.encode(*nonce),
-        );
+        let (message, pending) =
+            first.challenge(hash, credentials, is_known, &URL_SAFE_NO_PAD.encode(*nonce));
         self.stage = Stage::ScramFinal {
             user,
             pending: Box::new(pending),

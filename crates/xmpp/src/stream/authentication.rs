@@ -8,8 +8,8 @@ use crate::{
     jid::DomainRef,
     ns,
     sasl::{
-        Authenticated, CredentialsAnswer, Exchange, Mechanism, PasswordVerdict, SaslCondition, SaslContext,
-        SaslFailure, Step,
+        Authenticated, CredentialsAnswer, Exchange, Mechanism, PasswordVerdict, SaslCondition,
+        SaslContext, SaslFailure, Step,
     },
     stanza::Element,
     stream_error::{StreamCondition, StreamError},
@@ -25,7 +25,10 @@ impl Negotiation {
     /// `<auth/>`, `<response/>` or `<abort/>`.
     pub(crate) fn take_sasl(&mut self, element: &Element) -> Outputs {
         if self.user.is_some() {
-            return self.fail(StreamError::with_text(StreamCondition::PolicyViolation, "you have logged in already"));
+            return self.fail(StreamError::with_text(
+                StreamCondition::PolicyViolation,
+                "you have logged in already",
+            ));
         }
         let exchange = match std::mem::replace(&mut self.state, State::Features) {
             State::Sasl(exchange, _) => Some(exchange),
@@ -34,22 +37,33 @@ impl Negotiation {
         match (element.name(), exchange) {
             ("auth", None) => self.begin(element),
             ("response", Some(exchange)) => self.resume(exchange, element),
-            ("abort", _) => self.refuse_log_in(SaslFailure::new(SaslCondition::Aborted, "aborted as asked")),
-            _ => self
-                .refuse_log_in(SaslFailure::new(SaslCondition::MalformedRequest, "this is not what is expected now")),
+            ("abort", _) => {
+                self.refuse_log_in(SaslFailure::new(SaslCondition::Aborted, "aborted as asked"))
+            }
+            _ => self.refuse_log_in(SaslFailure::new(
+                SaslCondition::MalformedRequest,
+                "this is not what is expected now",
+            )),
         }
     }
 
     fn begin(&mut self, element: &Element) -> Outputs {
-        let asked = element.attribute("mechanism").and_then(|name| Mechanism::from_name(&name));
+        let asked = element
+            .attribute("mechanism")
+            .and_then(|name| Mechanism::from_name(&name));
         let mechanism = match asked {
             Some(mechanism) if self.offer().mechanisms().contains(mechanism) => mechanism,
             Some(_) if self.offer().has_starttls() => {
-                return self.refuse_log_in(SaslFailure::new(SaslCondition::EncryptionRequired, "start TLS first"));
+                return self.refuse_log_in(SaslFailure::new(
+                    SaslCondition::EncryptionRequired,
+                    "start TLS first",
+                ));
             }
             _ => {
-                return self
-                    .refuse_log_in(SaslFailure::new(SaslCondition::InvalidMechanism, "this mechanism is not offered"));
+                return self.refuse_log_in(SaslFailure::new(
+                    SaslCondition::InvalidMechanism,
+                    "this mechanism is not offered",
+                ));
             }
         };
         // An empty initial response is written as "=" (RFC 6120 §6.4.2); no text means that there is none.
@@ -59,7 +73,11 @@ impl Negotiation {
             Err(failure) => return self.refuse_log_in(failure),
         };
         match self.with_context(|context| {
-            Exchange::start(context, mechanism, initial.as_ref().map(|message| message.as_slice()))
+            Exchange::start(
+                context,
+                mechanism,
+                initial.as_ref().map(|message| message.as_slice()),
+            )
         }) {
             Some((exchange, step)) => self.step(Box::new(exchange), step),
             None => self.fail(out_of_turn()),
@@ -119,7 +137,10 @@ impl Negotiation {
 
     fn step(&mut self, exchange: Box<Exchange>, step: Step) -> Outputs {
         let (turn, output) = match step {
-            Step::Challenge(message) => (Turn::Client, Output::Send(element("challenge", Some(&message)))),
+            Step::Challenge(message) => (
+                Turn::Client,
+                Output::Send(element("challenge", Some(&message))),
+            ),
             Step::Lookup(user) => (Turn::Store, Output::Lookup(user)),
             Step::Check(check) => (Turn::Worker, Output::CheckPassword(check)),
             Step::Success(authenticated) => return self.log_in(&authenticated),
@@ -134,14 +155,23 @@ impl Negotiation {
         self.user = Some((authenticated.user().clone(), authenticated.mechanism()));
         self.state = State::Header;
         let success = element("success", authenticated.data());
-        smallvec![Output::Send(success), Output::ResetParser { is_authenticated: true }]
+        smallvec![
+            Output::Send(success),
+            Output::ResetParser {
+                is_authenticated: true
+            }
+        ]
     }
 
     fn refuse_log_in(&mut self, failure: SaslFailure) -> Outputs {
         self.state = State::Features;
         let mut xml = XmlWriter::new();
-        xml.open("failure", ns::SASL).empty(failure.condition.name(), ns::SASL);
-        xml.open("text", ns::SASL).attr("xml:lang", "en").text(failure.text).close();
+        xml.open("failure", ns::SASL)
+            .empty(failure.condition.name(), ns::SASL);
+        xml.open("text", ns::SASL)
+            .attr("xml:lang", "en")
+            .text(failure.text)
+            .close();
         self.count_failure(xml.finish().to_vec())
     }
 }
@@ -155,7 +185,10 @@ enum Payload {
 /// The base64 text of an element (RFC 6120 §6.4.2).
 fn payload(element: &Element) -> Result<Payload, SaslFailure> {
     if element.as_ref().has_child_elements() {
-        return Err(SaslFailure::new(SaslCondition::MalformedRequest, "only text is expected here"));
+        return Err(SaslFailure::new(
+            SaslCondition::MalformedRequest,
+            "only text is expected here",
+        ));
     }
     match element.text().as_ref() {
         "" => Ok(Payload::Absent),
@@ -163,7 +196,9 @@ fn payload(element: &Element) -> Result<Payload, SaslFailure> {
         text => STANDARD
             .decode(text)
             .map(|message| Payload::Message(Zeroizing::new(message)))
-            .map_err(|_| SaslFailure::new(SaslCondition::IncorrectEncoding, "the text is not base64")),
+            .map_err(|_| {
+                SaslFailure::new(SaslCondition::IncorrectEncoding, "the text is not base64")
+            }),
     }
 }
 

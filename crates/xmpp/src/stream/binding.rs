@@ -25,12 +25,17 @@ enum Wish {
 impl Negotiation {
     pub(crate) fn take_bind(&mut self, iq: &Stanza) -> Outputs {
         let Some(user) = self.user().cloned() else {
-            return self
-                .fail(StreamError::with_text(StreamCondition::NotAuthorized, "log in before binding a resource"));
+            return self.fail(StreamError::with_text(
+                StreamCondition::NotAuthorized,
+                "log in before binding a resource",
+            ));
         };
         let jid = match read_wish(iq) {
             Ok(Wish::Resource(resource)) => user.with_resource(&resource),
-            Ok(Wish::Any) => match self.random_text::<12>().map(|resource| user.with_resource_str(&resource)) {
+            Ok(Wish::Any) => match self
+                .random_text::<12>()
+                .map(|resource| user.with_resource_str(&resource))
+            {
                 Some(Ok(jid)) => jid,
                 _ => return self.fail(no_randomness()),
             },
@@ -43,7 +48,10 @@ impl Negotiation {
     }
 
     pub(super) fn take_bound(&mut self, outcome: Result<FullJid, StanzaError>) -> Outputs {
-        let (iq, mechanism) = match (std::mem::replace(&mut self.state, State::Features), &self.user) {
+        let (iq, mechanism) = match (
+            std::mem::replace(&mut self.state, State::Features),
+            &self.user,
+        ) {
             (State::Binding(iq), Some((_, mechanism))) => (iq, *mechanism),
             (state, _) => {
                 self.state = state;
@@ -66,9 +74,13 @@ fn read_wish(iq: &Stanza) -> Result<Wish, StanzaError> {
     if iq.type_attr() != Some("set") || iq.id().is_none() {
         return Err(bad_request("binding is an iq of type set with an id"));
     }
-    let bind = iq.child("bind", ns::BIND).filter(|_| iq.children().count() == 1);
+    let bind = iq
+        .child("bind", ns::BIND)
+        .filter(|_| iq.children().count() == 1);
     let bind = bind.ok_or_else(|| bad_request("an iq has one payload"))?;
-    let mut resources = bind.children().filter(|child| child.is("resource", ns::BIND));
+    let mut resources = bind
+        .children()
+        .filter(|child| child.is("resource", ns::BIND));
     let text = resources.next().map(|resource| resource.text());
     if resources.next().is_some() {
         return Err(bad_request("one resource can be bound"));
@@ -83,9 +95,14 @@ fn read_wish(iq: &Stanza) -> Result<Wish, StanzaError> {
 
 fn bind_result(iq: &Stanza, jid: &FullJid) -> Vec<u8> {
     let mut xml = XmlWriter::new();
-    xml.open("bind", ns::BIND).text_element("jid", ns::BIND, jid.as_str()).close();
+    xml.open("bind", ns::BIND)
+        .text_element("jid", ns::BIND, jid.as_str())
+        .close();
     let mut reply = Stanza::new(StanzaKind::Iq);
-    reply.set_type(Some("result")).set_id(iq.id()).set_content(xml.finish());
+    reply
+        .set_type(Some("result"))
+        .set_id(iq.id())
+        .set_content(xml.finish());
     let mut out = Vec::new();
     reply.write_to(&mut out);
     out

@@ -15,7 +15,9 @@ use super::{
 
 impl Negotiation {
     pub(crate) fn take_starttls(&mut self, _: &Element) -> Outputs {
-        let Some(host) = self.host.clone() else { return self.fail(out_of_turn()) };
+        let Some(host) = self.host.clone() else {
+            return self.fail(out_of_turn());
+        };
         if !self.offer().has_starttls() || !matches!(self.state, State::Features) {
             let mut out = b"<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>".to_vec();
             out.extend_from_slice(CLOSING_TAG);
@@ -23,7 +25,10 @@ impl Negotiation {
             return smallvec![Output::Send(out), Output::Close(None)];
         }
         self.state = State::Tls;
-        smallvec![Output::StartTls { host, proceed: b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" }]
+        smallvec![Output::StartTls {
+            host,
+            proceed: b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+        }]
     }
 
     pub(super) fn take_tls(&mut self, facts: TlsFacts) -> Outputs {
@@ -32,7 +37,9 @@ impl Negotiation {
         }
         self.tls = Some(facts);
         self.state = State::Header;
-        smallvec![Output::ResetParser { is_authenticated: false }]
+        smallvec![Output::ResetParser {
+            is_authenticated: false
+        }]
     }
 
     pub(super) fn refuse_pipelined(&mut self) -> Outputs {

@@ -16,7 +16,9 @@ pub fn answer_late_iq(iq: &Stanza) -> Option<Stanza> {
         return None;
     }
     if iq.child("bind", ns::BIND).is_some() {
-        return StanzaError::new(Condition::NotAllowed).with_text("one resource is bound already").reply_to(iq);
+        return StanzaError::new(Condition::NotAllowed)
+            .with_text("one resource is bound already")
+            .reply_to(iq);
     }
     iq.child("session", ns::SESSION)?;
     let mut reply = Stanza::new(StanzaKind::Iq);
@@ -29,7 +31,13 @@ pub fn answer_late_iq(iq: &Stanza) -> Option<Stanza> {
 #[must_use]
 pub fn refuse_element(element: &Element) -> StreamError {
     if element.ns() == ns::STREAM && element.name() == "stream" {
-        return StreamError::with_text(StreamCondition::UnsupportedStanzaType, "a second stream header");
+        return StreamError::with_text(
+            StreamCondition::UnsupportedStanzaType,
+            "a second stream header",
+        );
     }
-    StreamError::with_text(StreamCondition::UnsupportedStanzaType, "this element means nothing here")
+    StreamError::with_text(
+        StreamCondition::UnsupportedStanzaType,
+        "this element means nothing here",
+    )
 }

@@ -159,14 +159,22 @@ impl Negotiation {
     fn take_stanza(&mut self, stanza: &Stanza) -> Outputs {
         if !matches!(self.state, State::Features) {
             let is_early = matches!(self.state, State::Sasl(_, Turn::Client));
-            return self.fail(if is_early { not_authorized() } else { out_of_turn() });
+            return self.fail(if is_early {
+                not_authorized()
+            } else {
+                out_of_turn()
+            });
         }
         let taker = FEATURES.iter().find_map(|feature| match &feature.accepts {
-            Accepts::Iq(name, namespace, take) if stanza.child(name, namespace).is_some() => Some(take),
+            Accepts::Iq(name, namespace, take) if stanza.child(name, namespace).is_some() => {
+                Some(take)
+            }
             _ => None,
         });
         match taker {
-            Some(take) if stanza.kind() == StanzaKind::Iq && self.is_for_server(stanza) => take(self, stanza),
+            Some(take) if stanza.kind() == StanzaKind::Iq && self.is_for_server(stanza) => {
+                take(self, stanza)
+            }
             _ => self.fail(not_authorized()),
         }
     }
@@ -174,14 +182,22 @@ impl Negotiation {
     /// Whether a stanza is for the server itself, as all are before a resource is bound (RFC 6120 §7.1).
     fn is_for_server(&self, stanza: &Stanza) -> bool {
         let is_ours = |to: &Jid| {
-            let is_host = self.host.as_ref().is_some_and(|host| to.as_str() == host.as_str());
+            let is_host = self
+                .host
+                .as_ref()
+                .is_some_and(|host| to.as_str() == host.as_str());
             is_host || self.user().is_some_and(|user| to.as_str() == user.as_str())
         };
         stanza.malformed_to().is_none() && stanza.to().is_none_or(is_ours)
     }
 
     /// Ends with the address that the driver bound.
-    pub(super) fn establish(&mut self, jid: FullJid, mechanism: Mechanism, reply: Vec<u8>) -> Outputs {
+    pub(super) fn establish(
+        &mut self,
+        jid: FullJid,
+        mechanism: Mechanism,
+        reply: Vec<u8>,
+    ) -> Outputs {
         self.state = State::Over;
         let established = Established {
             jid,
@@ -190,7 +206,10 @@ impl Negotiation {
             lang: self.lang.take(),
             stream_id: std::mem::take(&mut self.stream_id),
         };
-        smallvec![Output::Send(reply), Output::Established(Box::new(established))]
+        smallvec![
+            Output::Send(reply),
+            Output::Established(Box::new(established))
+        ]
     }
 
     /// Answers an iq that was refused, and counts it.
@@ -208,9 +227,10 @@ impl Negotiation {
         self.failures = self.failures.saturating_add(1);
         let mut outputs: Outputs = smallvec![Output::Send(out)];
         if self.failures >= self.settings.max_failures.max(1) {
-            outputs.extend(
-                self.fail(StreamError::with_text(StreamCondition::PolicyViolation, "too many failed attempts")),
-            );
+            outputs.extend(self.fail(StreamError::with_text(
+                StreamCondition::PolicyViolation,
+                "too many failed attempts",
+            )));
         }
         outputs
     }
@@ -249,14 +269,23 @@ impl Negotiation {
 
 /// The driver fed something while an answer was due.
 pub(super) fn out_of_turn() -> StreamError {
-    StreamError::with_text(StreamCondition::InternalServerError, "an answer out of turn")
+    StreamError::with_text(
+        StreamCondition::InternalServerError,
+        "an answer out of turn",
+    )
 }
 
 pub(super) fn no_randomness() -> StreamError {
-    StreamError::with_text(StreamCondition::InternalServerError, "the system gives no randomness")
+    StreamError::with_text(
+        StreamCondition::InternalServerError,
+        "the system gives no randomness",
+    )
 }
 
 /// RFC 6120 §4.9.3.12: a stanza before the stream is ready for it.
 fn not_authorized() -> StreamError {
-    StreamError::with_text(StreamCondition::NotAuthorized, "log in and bind a resource first")
+    StreamError::with_text(
+        StreamCondition::NotAuthorized,
+        "log in and bind a resource first",
+    )
 }

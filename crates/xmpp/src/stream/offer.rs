@@ -36,7 +36,9 @@ impl Offer<'_> {
     }
 
     pub(crate) fn has_registration(&self) -> bool {
-        self.host.is_some_and(|host| host.registration) && self.is_secure_enough() && !self.is_authenticated
+        self.host.is_some_and(|host| host.registration)
+            && self.is_secure_enough()
+            && !self.is_authenticated
     }
 
     /// The mechanisms that may be used now.
@@ -45,7 +47,9 @@ impl Offer<'_> {
             return MechanismSet::NONE;
         }
         let has_exporter = self.tls.is_some_and(|tls| tls.exporter.is_some());
-        self.host.map_or(MechanismSet::NONE, |host| host.mechanisms.usable(self.tls.is_some(), has_exporter))
+        self.host.map_or(MechanismSet::NONE, |host| {
+            host.mechanisms.usable(self.tls.is_some(), has_exporter)
+        })
     }
 }
 
@@ -54,7 +58,10 @@ impl Negotiation {
         Offer {
             settings: &self.settings,
             policy: self.policy,
-            host: self.host.as_ref().and_then(|host| self.settings.hosts.get(host.as_str())),
+            host: self
+                .host
+                .as_ref()
+                .and_then(|host| self.settings.hosts.get(host.as_str())),
             tls: self.tls.as_ref(),
             is_authenticated: self.user.is_some(),
         }

@@ -19,7 +19,10 @@ use super::{
 impl Negotiation {
     pub(crate) fn take_registration(&mut self, iq: &Stanza) -> Outputs {
         if self.user.is_some() {
-            return self.fail(StreamError::with_text(StreamCondition::NotAuthorized, "bind a resource first"));
+            return self.fail(StreamError::with_text(
+                StreamCondition::NotAuthorized,
+                "bind a resource first",
+            ));
         }
         if !self.offer().has_registration() {
             let error = match self.offer().is_secure_enough() {
@@ -57,17 +60,32 @@ impl Negotiation {
 
     fn read_registration(&self, iq: &Stanza) -> Result<Registration, StanzaError> {
         let refuse = |condition, text: &str| StanzaError::new(condition).with_text(text);
-        let query = iq.child("query", ns::REGISTER).ok_or_else(|| StanzaError::new(Condition::BadRequest))?;
+        let query = iq
+            .child("query", ns::REGISTER)
+            .ok_or_else(|| StanzaError::new(Condition::BadRequest))?;
         if query.child("remove", ns::REGISTER).is_some() {
-            return Err(refuse(Condition::UnexpectedRequest, "log in to remove your account"));
+            return Err(refuse(
+                Condition::UnexpectedRequest,
+                "log in to remove your account",
+            ));
         }
         let field = |name| query.child(name, ns::REGISTER).map(|field| field.text());
         let (Some(username), Some(password)) = (field("username"), field("password")) else {
-            return Err(refuse(Condition::NotAcceptable, "a username and a password are needed"));
+            return Err(refuse(
+                Condition::NotAcceptable,
+                "a username and a password are needed",
+            ));
         };
-        let user = self.host.as_ref().and_then(|host| host.with_node_str(&username).ok());
-        let user =
-            user.ok_or_else(|| refuse(Condition::NotAcceptable, "the username can not be part of an address"))?;
+        let user = self
+            .host
+            .as_ref()
+            .and_then(|host| host.with_node_str(&username).ok());
+        let user = user.ok_or_else(|| {
+            refuse(
+                Condition::NotAcceptable,
+                "the username can not be part of an address",
+            )
+        })?;
         let password = PreparedPassword::new(&password)
             .map_err(|error| refuse(Condition::NotAcceptable, &format!("the password {error}")))?;
         Ok(Registration { user, password })
@@ -76,15 +94,24 @@ impl Negotiation {
 
 fn form(xml: &mut XmlWriter) {
     xml.open("query", ns::REGISTER);
-    xml.text_element("instructions", ns::REGISTER, "Choose a username and a password.");
-    xml.empty("username", ns::REGISTER).empty("password", ns::REGISTER).close();
+    xml.text_element(
+        "instructions",
+        ns::REGISTER,
+        "Choose a username and a password.",
+    );
+    xml.empty("username", ns::REGISTER)
+        .empty("password", ns::REGISTER)
+        .close();
 }
 
 fn result(iq: &Stanza, content: impl FnOnce(&mut XmlWriter)) -> Vec<u8> {
     let mut xml = XmlWriter::new();
     content(&mut xml);
     let mut reply = Stanza::new(StanzaKind::Iq);
-    reply.set_type(Some("result")).set_id(iq.id()).set_content(xml.finish());
+    reply
+        .set_type(Some("result"))
+        .set_id(iq.id())
+        .set_content(xml.finish());
     let mut out = Vec::new();
     reply.write_to(&mut out);
     out

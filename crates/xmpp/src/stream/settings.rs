@@ -30,7 +30,10 @@ impl StreamSettings {
     #[must_use]
     pub fn new(secret: ServerSecret, hosts: impl IntoIterator<Item = HostSettings>) -> Self {
         Self {
-            hosts: hosts.into_iter().map(|host| (host.domain.as_str().to_owned(), host)).collect(),
+            hosts: hosts
+                .into_iter()
+                .map(|host| (host.domain.as_str().to_owned(), host))
+                .collect(),
             secret,
             iterations: DEFAULT_ITERATIONS,
             max_failures: 5,
@@ -61,7 +64,11 @@ impl HostSettings {
     /// A host with every mechanism and without registration.
     #[must_use]
     pub fn new(domain: DomainPart) -> Self {
-        Self { domain, registration: false, mechanisms: MechanismSet::all() }
+        Self {
+            domain,
+            registration: false,
+            mechanisms: MechanismSet::all(),
+        }
     }
 }
 

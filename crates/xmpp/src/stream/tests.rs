@@ -13,7 +13,10 @@ use super::*;
 use crate::{
     StreamError,
     jid::{DomainPart, FullJid},
-    sasl::{AccountCredentials, CredentialsAnswer, Mechanism, PreparedPassword, ScramClient, ServerSecret},
+    sasl::{
+        AccountCredentials, CredentialsAnswer, Mechanism, PreparedPassword, ScramClient,
+        ServerSecret,
+    },
     stanza_error::StanzaError,
     xml::{Limits, StreamParser},
 };
@@ -49,7 +52,12 @@ pub(super) fn answer_for(user: &str) -> CredentialsAnswer {
     let password = PreparedPassword::new("r0m30").unwrap();
     match user {
         "juliet@example.com" | "closed@example.com" => CredentialsAnswer::Known {
-            credentials: AccountCredentials::derive_with(&password, b"0123456789abcdef", b"fedcba9876543210", ROUNDS),
+            credentials: AccountCredentials::derive_with(
+                &password,
+                b"0123456789abcdef",
+                b"fedcba9876543210",
+                ROUNDS,
+            ),
             is_disabled: user.starts_with("closed"),
         },
         _ => CredentialsAnswer::Unknown,
@@ -76,7 +84,11 @@ impl Client {
         Self::with(settings(|_| ()), policy, tls)
     }
 
-    pub(super) fn with(settings: Arc<StreamSettings>, policy: TlsPolicy, tls: Option<TlsFacts>) -> Self {
+    pub(super) fn with(
+        settings: Arc<StreamSettings>,
+        policy: TlsPolicy,
+        tls: Option<TlsFacts>,
+    ) -> Self {
         Self {
             machine: Negotiation::new(settings, policy, tls),
             parser: StreamParser::new(Limits::UNAUTHENTICATED),
@@ -93,7 +105,12 @@ impl Client {
 
     /// A connection that began with TLS 1.3.
     pub(super) fn encrypted() -> Self {
-        Self::new(TlsPolicy::Required, Some(TlsFacts { exporter: Some(EXPORTER) }))
+        Self::new(
+            TlsPolicy::Required,
+            Some(TlsFacts {
+                exporter: Some(EXPORTER),
+            }),
+        )
     }
 
     /// An encrypted connection whose client has logged in and has seen the features.
@@ -126,8 +143,14 @@ impl Client {
                 Output::StartTls { .. } if unread > 0 => self.feed(Input::PipelinedPlaintext, 0),
                 Output::StartTls { host, proceed } => {
                     assert_eq!(Some(&host), self.machine.host());
-                    self.received.push_str(std::str::from_utf8(proceed).unwrap());
-                    self.feed(Input::TlsDone(TlsFacts { exporter: Some(EXPORTER) }), 0);
+                    self.received
+                        .push_str(std::str::from_utf8(proceed).unwrap());
+                    self.feed(
+                        Input::TlsDone(TlsFacts {
+                            exporter: Some(EXPORTER),
+                        }),
+                        0,
+                    );
                 }
                 Output::ResetParser { is_authenticated } => {
                     assert_eq!(is_authenticated, self.machine.user().is_some());
@@ -162,7 +185,9 @@ impl Client {
     /// Logs in by PLAIN and returns the last answer.
     pub(super) fn log_in(&mut self, name: &str, password: &str) -> String {
         let message = STANDARD.encode(format!("\0{name}\0{password}"));
-        self.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{message}</auth>"))
+        self.send(&format!(
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{message}</auth>"
+        ))
     }
 
     /// Logs in by SCRAM and returns the last answer.
@@ -171,9 +196,13 @@ impl Client {
         let password = PreparedPassword::new(password).unwrap();
         let mut scram = ScramClient::new(mechanism.hash().unwrap(), name, password, "abc", binding);
         let answer = self.auth(mechanism.name(), &scram.first());
-        let Some(challenge) = decode(&answer, "challenge") else { return answer };
+        let Some(challenge) = decode(&answer, "challenge") else {
+            return answer;
+        };
         let last = STANDARD.encode(scram.answer(&challenge).unwrap());
-        let answer = self.send(&format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{last}</response>"));
+        let answer = self.send(&format!(
+            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{last}</response>"
+        ));
         if let Some(signature) = decode(&answer, "success") {
             scram.verify(&signature).unwrap();
         }
@@ -188,20 +217,27 @@ impl Client {
 
     /// Name of the condition with which the server closed the stream.
     pub(super) fn condition(&self) -> &'static str {
-        self.closed.as_ref().expect("the stream is closed").as_ref().map_or("none", |error| error.condition.name())
+        self.closed
+            .as_ref()
+            .expect("the stream is closed")
+            .as_ref()
+            .map_or("none", |error| error.condition.name())
     }
 }
 
 /// The message inside an element of SASL.
 pub(super) fn decode(xml: &str, name: &str) -> Option<String> {
-    let rest = xml.strip_prefix(&format!("<{name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"))?;
+    let rest = xml.strip_prefix(&format!(
+        "<{name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
+    ))?;
     let text = rest.strip_suffix(&format!("</{name}>"))?;
     Some(String::from_utf8(STANDARD.decode(text).unwrap()).unwrap())
 }
 
 /// The condition inside `<failure/>` of SASL.
 pub(super) fn failure(xml: &str) -> String {
-    let rest =
-        xml.strip_prefix("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><").unwrap_or_else(|| panic!("{xml}"));
+    let rest = xml
+        .strip_prefix("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><")
+        .unwrap_or_else(|| panic!("{xml}"));
     rest.split_once('/').unwrap().0.to_owned()
 }

@@ -22,16 +22,28 @@ fn features(inner: &str) -> String {
 fn a_whole_log_in_over_starttls() {
     let mut client = Client::new(TlsPolicy::Required, None);
     let required = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>";
-    assert_eq!(client.send(HEADER), format!("{SERVER_HEADER}{}", features(required)));
-    assert_eq!(client.send(STARTTLS), "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
-    assert_eq!(client.send(HEADER), format!("{SERVER_HEADER}{}", features(ALL_MECHANISMS)));
-    assert!(client.scram(Mechanism::ScramSha256Plus, "juliet", "r0m30").starts_with("<success"));
+    assert_eq!(
+        client.send(HEADER),
+        format!("{SERVER_HEADER}{}", features(required))
+    );
+    assert_eq!(
+        client.send(STARTTLS),
+        "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+    );
+    assert_eq!(
+        client.send(HEADER),
+        format!("{SERVER_HEADER}{}", features(ALL_MECHANISMS))
+    );
+    assert!(
+        client
+            .scram(Mechanism::ScramSha256Plus, "juliet", "r0m30")
+            .starts_with("<success")
+    );
     let header = HEADER.replace("to=", "from='juliet@example.com' xml:lang='it' to=");
     let answer = client.send(&header);
     assert!(answer.contains(" to='juliet@example.com' "), "{answer}");
     assert!(answer.ends_with(&features(BOUND_FEATURES)), "{answer}");
-    let bind =
-        "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind></iq>";
+    let bind = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind></iq>";
     assert_eq!(
         client.send(bind),
         "<iq type='result' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
@@ -56,7 +68,10 @@ fn every_mechanism_logs_in() {
             scram => client.scram(scram, "juliet", "r0m30"),
         };
         assert!(answer.starts_with("<success"), "{mechanism:?}: {answer}");
-        assert_eq!(client.machine.user().unwrap().as_str(), "juliet@example.com");
+        assert_eq!(
+            client.machine.user().unwrap().as_str(),
+            "juliet@example.com"
+        );
     }
 }
 
@@ -65,10 +80,18 @@ fn an_initial_response_may_come_later_or_be_empty() {
     let mut client = Client::encrypted();
     client.send(HEADER);
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>";
-    assert_eq!(client.send(auth), "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    assert_eq!(
+        client.send(auth),
+        "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
+    );
     let message = STANDARD.encode("\0juliet\0r0m30");
-    let answer = client.send(&format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{message}</response>"));
-    assert_eq!(answer, "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    let answer = client.send(&format!(
+        "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{message}</response>"
+    ));
+    assert_eq!(
+        answer,
+        "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
+    );
     let mut client = Client::encrypted();
     client.send(HEADER);
     let auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>=</auth>";
@@ -79,28 +102,46 @@ fn an_initial_response_may_come_later_or_be_empty() {
 fn tls_policies_decide_what_is_offered() {
     let mut optional = Client::new(TlsPolicy::Optional, None);
     let offered = format!("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>{SCRAM_ONLY}");
-    assert_eq!(optional.send(HEADER), format!("{SERVER_HEADER}{}", features(&offered)));
+    assert_eq!(
+        optional.send(HEADER),
+        format!("{SERVER_HEADER}{}", features(&offered))
+    );
     let mut off = Client::new(TlsPolicy::Off, None);
-    assert_eq!(off.send(HEADER), format!("{SERVER_HEADER}{}", features(SCRAM_ONLY)));
+    assert_eq!(
+        off.send(HEADER),
+        format!("{SERVER_HEADER}{}", features(SCRAM_ONLY))
+    );
     let mut old = Client::new(TlsPolicy::Required, Some(TlsFacts::default()));
     let answer = old.send(HEADER);
-    assert!(!answer.contains("PLUS") && !answer.contains("sasl-cb") && answer.contains("PLAIN"), "{answer}");
+    assert!(
+        !answer.contains("PLUS") && !answer.contains("sasl-cb") && answer.contains("PLAIN"),
+        "{answer}"
+    );
 }
 
 #[test]
 fn log_in_without_tls_works_where_it_is_allowed() {
     let mut client = Client::new(TlsPolicy::Off, None);
     client.send(HEADER);
-    assert!(client.scram(Mechanism::ScramSha1, "juliet", "r0m30").starts_with("<success"));
+    assert!(
+        client
+            .scram(Mechanism::ScramSha1, "juliet", "r0m30")
+            .starts_with("<success")
+    );
 }
 
 #[test]
 fn a_resource_is_made_when_none_is_asked_for() {
     for resource in ["", "<resource/>", "<resource></resource>"] {
         let mut client = Client::logged_in();
-        let iq = format!("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>{resource}</bind></iq>");
+        let iq = format!(
+            "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>{resource}</bind></iq>"
+        );
         client.send(&iq);
-        assert_eq!(client.established.unwrap().jid.as_str(), "juliet@example.com/AAAAAAAAAAAAAAAA");
+        assert_eq!(
+            client.established.unwrap().jid.as_str(),
+            "juliet@example.com/AAAAAAAAAAAAAAAA"
+        );
     }
 }
 
@@ -109,11 +150,18 @@ fn the_driver_may_bind_another_resource_or_refuse() {
     let bind = "<iq type='set' id='b' to='example.com'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
     let mut client = Client::logged_in();
     client.bound = Some(Ok(FullJid::new("juliet@example.com/other").unwrap()));
-    assert!(client.send(bind).contains("<jid>juliet@example.com/other</jid>"));
+    assert!(
+        client
+            .send(bind)
+            .contains("<jid>juliet@example.com/other</jid>")
+    );
     let mut client = Client::logged_in();
     client.bound = Some(Err(StanzaError::new(Condition::ResourceConstraint)));
     let answer = client.send(bind);
-    assert!(answer.starts_with("<iq type='error' id='b'><error type='wait'><resource-constraint"), "{answer}");
+    assert!(
+        answer.starts_with("<iq type='error' id='b'><error type='wait'><resource-constraint"),
+        "{answer}"
+    );
     client.bound = None;
     client.send(bind);
     assert!(client.established.is_some(), "a client may try again");
@@ -126,7 +174,10 @@ fn the_driver_may_bind_another_resource_or_refuse() {
 #[test]
 fn capabilities_are_shown_when_configured() {
     let settings = settings(|settings| {
-        settings.capabilities = Some(Capabilities { node: "https://example.org/".into(), version: "hash=".into() });
+        settings.capabilities = Some(Capabilities {
+            node: "https://example.org/".into(),
+            version: "hash=".into(),
+        });
     });
     let mut client = Client::with(settings, TlsPolicy::Off, Some(TlsFacts::default()));
     client.send(HEADER);
@@ -146,34 +197,54 @@ fn the_closing_tag_is_answered() {
 #[test]
 fn a_deadline_before_the_header_is_told_behind_a_header() {
     let mut client = Client::encrypted();
-    client.feed(Input::Fail(StreamError::new(crate::StreamCondition::ConnectionTimeout)), 0);
+    client.feed(
+        Input::Fail(StreamError::new(crate::StreamCondition::ConnectionTimeout)),
+        0,
+    );
     let answer = client.send("");
     assert!(answer.starts_with(SERVER_HEADER), "{answer}");
-    assert!(answer.contains("<stream:error><connection-timeout") && answer.ends_with("</stream:stream>"));
+    assert!(
+        answer.contains("<stream:error><connection-timeout")
+            && answer.ends_with("</stream:stream>")
+    );
 }
 
 fn register(client: &mut Client, query: &str) -> String {
-    client.send(&format!("<iq type='set' id='r'><query xmlns='jabber:iq:register'>{query}</query></iq>"))
+    client.send(&format!(
+        "<iq type='set' id='r'><query xmlns='jabber:iq:register'>{query}</query></iq>"
+    ))
 }
 
 #[test]
 fn strangers_register_where_the_host_allows_it() {
     let mut client = Client::encrypted();
     let answer = client.send(&HEADER.replace("example.com", "open.example"));
-    assert!(answer.contains("<register xmlns='http://jabber.org/features/iq-register'/>"), "{answer}");
+    assert!(
+        answer.contains("<register xmlns='http://jabber.org/features/iq-register'/>"),
+        "{answer}"
+    );
     let form = client.send("<iq type='get' id='f'><query xmlns='jabber:iq:register'/></iq>");
     assert_eq!(
         form,
         "<iq type='result' id='f'><query xmlns='jabber:iq:register'><instructions>Choose a username and a password.\
          </instructions><username/><password/></query></iq>"
     );
-    let answer = register(&mut client, "<username>Romeo</username><password>jul13t</password>");
+    let answer = register(
+        &mut client,
+        "<username>Romeo</username><password>jul13t</password>",
+    );
     assert_eq!(answer, "<iq type='result' id='r'/>");
     assert_eq!(client.registrations[0].user.as_str(), "romeo@open.example");
     assert_eq!(client.registrations[0].password.as_str(), "jul13t");
     client.registered = Err(StanzaError::new(Condition::Conflict));
-    let answer = register(&mut client, "<username>romeo</username><password>x</password>");
-    assert!(answer.starts_with("<iq type='error' id='r'><error type='cancel'><conflict"), "{answer}");
+    let answer = register(
+        &mut client,
+        "<username>romeo</username><password>x</password>",
+    );
+    assert!(
+        answer.starts_with("<iq type='error' id='r'><error type='cancel'><conflict"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -203,7 +274,11 @@ fn registration_is_refused_when_disabled_or_before_tls() {
     assert!(!client.send(HEADER).contains("iq-register"));
     assert!(register(&mut client, query).contains("<service-unavailable"));
     let mut client = Client::new(TlsPolicy::Required, None);
-    assert!(!client.send(&HEADER.replace("example.com", "open.example")).contains("iq-register"));
+    assert!(
+        !client
+            .send(&HEADER.replace("example.com", "open.example"))
+            .contains("iq-register")
+    );
     assert!(register(&mut client, query).contains("<not-allowed"));
     assert!(client.registrations.is_empty());
 }
@@ -211,14 +286,29 @@ fn registration_is_refused_when_disabled_or_before_tls() {
 #[test]
 fn late_negotiation_is_answered() {
     let parse = |xml: &str| Stanza::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap();
-    let session = parse("<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
+    let session =
+        parse("<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>");
     let mut out = Vec::new();
     answer_late_iq(&session).unwrap().write_to(&mut out);
-    assert_eq!(String::from_utf8(out).unwrap(), "<iq type='result' id='s'/>");
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "<iq type='result' id='s'/>"
+    );
     let bind = parse("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
     let reply = answer_late_iq(&bind).unwrap();
-    assert_eq!(StanzaError::from_stanza(&reply).unwrap().condition, Condition::NotAllowed);
-    assert!(answer_late_iq(&parse("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")).is_none());
+    assert_eq!(
+        StanzaError::from_stanza(&reply).unwrap().condition,
+        Condition::NotAllowed
+    );
+    assert!(
+        answer_late_iq(&parse(
+            "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"
+        ))
+        .is_none()
+    );
     let element = Element::from_xml(STARTTLS.as_bytes(), &Limits::CLIENT).unwrap();
-    assert_eq!(refuse_element(&element).condition.name(), "unsupported-stanza-type");
+    assert_eq!(
+        refuse_element(&element).condition.name(),
+        "unsupported-stanza-type"
+    );
 }

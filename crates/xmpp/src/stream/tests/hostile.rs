@@ -8,7 +8,10 @@ const BIND: &str = "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xm
 fn refused(header: &str) -> &'static str {
     let mut client = Client::encrypted();
     let answer = client.send(header);
-    assert!(answer.starts_with("<?xml version='1.0'?><stream:stream "), "a header comes first: {answer}");
+    assert!(
+        answer.starts_with("<?xml version='1.0'?><stream:stream "),
+        "a header comes first: {answer}"
+    );
     assert!(answer.contains("from='example.com'"), "{answer}");
     assert!(answer.ends_with("</stream:stream>"), "{answer}");
     client.condition()
@@ -16,17 +19,50 @@ fn refused(header: &str) -> &'static str {
 
 #[test]
 fn wrong_headers_are_refused_behind_our_header() {
-    assert_eq!(refused(&HEADER.replace("to='example.com'", "")), "improper-addressing");
-    assert_eq!(refused(&HEADER.replace("example.com", "")), "improper-addressing");
-    assert_eq!(refused(&HEADER.replace("example.com", "juliet@example.com")), "improper-addressing");
-    assert_eq!(refused(&HEADER.replace("example.com", "example.com/x")), "improper-addressing");
-    assert_eq!(refused(&HEADER.replace("example.com", "a@@b")), "improper-addressing");
-    assert_eq!(refused(&HEADER.replace("example.com", "unknown.example")), "host-unknown");
-    assert_eq!(refused(&HEADER.replace("version='1.0'", "")), "unsupported-version");
-    assert_eq!(refused(&HEADER.replace("version='1.0'", "version='0.9'")), "unsupported-version");
-    assert_eq!(refused(&HEADER.replace("version='1.0'", "version='one'")), "unsupported-version");
-    assert_eq!(refused(&HEADER.replace("jabber:client", "jabber:server")), "invalid-namespace");
-    assert_eq!(refused(&HEADER.replace("http://etherx.jabber.org/streams", "urn:x")), "invalid-namespace");
+    assert_eq!(
+        refused(&HEADER.replace("to='example.com'", "")),
+        "improper-addressing"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("example.com", "")),
+        "improper-addressing"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("example.com", "juliet@example.com")),
+        "improper-addressing"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("example.com", "example.com/x")),
+        "improper-addressing"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("example.com", "a@@b")),
+        "improper-addressing"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("example.com", "unknown.example")),
+        "host-unknown"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("version='1.0'", "")),
+        "unsupported-version"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("version='1.0'", "version='0.9'")),
+        "unsupported-version"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("version='1.0'", "version='one'")),
+        "unsupported-version"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("jabber:client", "jabber:server")),
+        "invalid-namespace"
+    );
+    assert_eq!(
+        refused(&HEADER.replace("http://etherx.jabber.org/streams", "urn:x")),
+        "invalid-namespace"
+    );
     assert_eq!(refused("<!DOCTYPE x [<!ENTITY a 'b'>]>"), "restricted-xml");
     assert_eq!(refused("GET / HTTP/1.1\r\n"), "not-well-formed");
 }
@@ -34,7 +70,9 @@ fn wrong_headers_are_refused_behind_our_header() {
 #[test]
 fn newer_versions_and_odd_case_are_accepted() {
     let mut client = Client::encrypted();
-    let header = HEADER.replace("1.0", "1.7").replace("example.com", "EXAMPLE.com");
+    let header = HEADER
+        .replace("1.0", "1.7")
+        .replace("example.com", "EXAMPLE.com");
     assert!(client.send(&header).contains("version='1.0'"));
     assert!(client.closed.is_none());
 }
@@ -87,7 +125,10 @@ fn plain_text_behind_starttls_ends_the_stream() {
 fn white_space_behind_starttls_is_harmless() {
     let mut client = Client::new(TlsPolicy::Required, None);
     client.send(HEADER);
-    assert!(client.send(&format!("{STARTTLS}\n")).contains("<proceed"), "as go-xmpp sends it");
+    assert!(
+        client.send(&format!("{STARTTLS}\n")).contains("<proceed"),
+        "as go-xmpp sends it"
+    );
     assert!(client.send(HEADER).contains("SCRAM-SHA-256-PLUS"));
 }
 
@@ -111,24 +152,54 @@ fn starttls_out_of_place_fails() {
 fn authentication_before_required_tls_is_refused() {
     let mut client = Client::new(TlsPolicy::Required, None);
     client.send(HEADER);
-    assert_eq!(failure(&client.auth("SCRAM-SHA-1", "n,,n=juliet,r=x")), "encryption-required");
-    assert_eq!(failure(&client.log_in("juliet", "r0m30")), "encryption-required");
+    assert_eq!(
+        failure(&client.auth("SCRAM-SHA-1", "n,,n=juliet,r=x")),
+        "encryption-required"
+    );
+    assert_eq!(
+        failure(&client.log_in("juliet", "r0m30")),
+        "encryption-required"
+    );
     let mut client = Client::new(TlsPolicy::Off, None);
     client.send(HEADER);
-    assert_eq!(failure(&client.log_in("juliet", "r0m30")), "invalid-mechanism");
+    assert_eq!(
+        failure(&client.log_in("juliet", "r0m30")),
+        "invalid-mechanism"
+    );
     assert_eq!((client.lookups, client.derivations), (0, 0));
 }
 
 #[test]
 fn unknown_mechanisms_and_bad_encodings_are_refused() {
     let cases = [
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='DIGEST-MD5'/>", "invalid-mechanism"),
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", "invalid-mechanism"),
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>!!</auth>", "incorrect-encoding"),
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE AYg==</auth>", "incorrect-encoding"),
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE</auth>", "incorrect-encoding"),
-        ("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'><x/></auth>", "malformed-request"),
-        ("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AGE=</response>", "malformed-request"),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='DIGEST-MD5'/>",
+            "invalid-mechanism",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+            "invalid-mechanism",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>!!</auth>",
+            "incorrect-encoding",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE AYg==</auth>",
+            "incorrect-encoding",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE</auth>",
+            "incorrect-encoding",
+        ),
+        (
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'><x/></auth>",
+            "malformed-request",
+        ),
+        (
+            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AGE=</response>",
+            "malformed-request",
+        ),
         (ABORT, "aborted"),
     ];
     for (xml, condition) in cases {
@@ -144,37 +215,77 @@ fn unknown_mechanisms_and_bad_encodings_are_refused() {
 fn an_exchange_can_be_aborted_and_begun_anew() {
     let mut client = Client::encrypted();
     client.send(HEADER);
-    assert!(client.auth("SCRAM-SHA-256", "n,,n=juliet,r=x").starts_with("<challenge"));
+    assert!(
+        client
+            .auth("SCRAM-SHA-256", "n,,n=juliet,r=x")
+            .starts_with("<challenge")
+    );
     assert_eq!(failure(&client.send(ABORT)), "aborted");
-    assert!(client.auth("SCRAM-SHA-256", "n,,n=juliet,r=x").starts_with("<challenge"));
-    assert_eq!(failure(&client.auth("SCRAM-SHA-256", "n,,n=juliet,r=x")), "malformed-request");
-    assert!(client.scram(Mechanism::ScramSha256, "juliet", "r0m30").starts_with("<success"));
+    assert!(
+        client
+            .auth("SCRAM-SHA-256", "n,,n=juliet,r=x")
+            .starts_with("<challenge")
+    );
+    assert_eq!(
+        failure(&client.auth("SCRAM-SHA-256", "n,,n=juliet,r=x")),
+        "malformed-request"
+    );
+    assert!(
+        client
+            .scram(Mechanism::ScramSha256, "juliet", "r0m30")
+            .starts_with("<success")
+    );
 }
 
 #[test]
 fn scram_tampering_is_refused() {
     let cases = [
         ("SCRAM-SHA-256", "y,,n=juliet,r=x", "not-authorized"),
-        ("SCRAM-SHA-256-PLUS", "p=tls-unique,,n=juliet,r=x", "malformed-request"),
+        (
+            "SCRAM-SHA-256-PLUS",
+            "p=tls-unique,,n=juliet,r=x",
+            "malformed-request",
+        ),
         ("SCRAM-SHA-256-PLUS", "n,,n=juliet,r=x", "malformed-request"),
-        ("SCRAM-SHA-256", "p=tls-exporter,,n=juliet,r=x", "malformed-request"),
+        (
+            "SCRAM-SHA-256",
+            "p=tls-exporter,,n=juliet,r=x",
+            "malformed-request",
+        ),
         ("SCRAM-SHA-1", "n,,m=ext,n=juliet,r=x", "malformed-request"),
-        ("SCRAM-SHA-1", "n,a=romeo@example.com,n=juliet,r=x", "invalid-authzid"),
+        (
+            "SCRAM-SHA-1",
+            "n,a=romeo@example.com,n=juliet,r=x",
+            "invalid-authzid",
+        ),
     ];
     for (mechanism, first, condition) in cases {
         let mut client = Client::encrypted();
         client.send(HEADER);
-        assert_eq!(failure(&client.auth(mechanism, first)), condition, "{first}");
+        assert_eq!(
+            failure(&client.auth(mechanism, first)),
+            condition,
+            "{first}"
+        );
         assert_eq!(client.lookups, 0, "refused before anybody is asked");
     }
 }
 
 #[test]
 fn the_channel_must_be_the_one_that_was_bound() {
-    let mut client = Client::new(TlsPolicy::Required, Some(TlsFacts { exporter: Some([6; 32]) }));
+    let mut client = Client::new(
+        TlsPolicy::Required,
+        Some(TlsFacts {
+            exporter: Some([6; 32]),
+        }),
+    );
     client.send(HEADER);
     let answer = client.scram(Mechanism::ScramSha256Plus, "juliet", "r0m30");
-    assert_eq!(failure(&answer), "not-authorized", "a man in the middle has another channel");
+    assert_eq!(
+        failure(&answer),
+        "not-authorized",
+        "a man in the middle has another channel"
+    );
 }
 
 #[test]
@@ -200,7 +311,10 @@ fn a_disabled_account_is_told_so_behind_the_right_password_only() {
     let mut client = Client::encrypted();
     client.send(HEADER);
     assert_eq!(failure(&client.log_in("closed", "wrong")), "not-authorized");
-    assert_eq!(failure(&client.log_in("closed", "r0m30")), "account-disabled");
+    assert_eq!(
+        failure(&client.log_in("closed", "r0m30")),
+        "account-disabled"
+    );
 }
 
 #[test]
@@ -212,9 +326,16 @@ fn too_many_failures_end_the_stream() {
         assert!(client.closed.is_none(), "after {attempt}");
     }
     let last = client.log_in("juliet", "wrong");
-    assert!(last.starts_with("<failure") && last.contains("<policy-violation"), "{last}");
+    assert!(
+        last.starts_with("<failure") && last.contains("<policy-violation"),
+        "{last}"
+    );
     assert_eq!(client.condition(), "policy-violation");
-    assert_eq!(client.log_in("juliet", "r0m30"), "", "nothing happens any more");
+    assert_eq!(
+        client.log_in("juliet", "r0m30"),
+        "",
+        "nothing happens any more"
+    );
 }
 
 #[test]
@@ -231,15 +352,27 @@ fn stanzas_before_their_time_end_the_stream() {
         let mut client = Client::encrypted();
         client.send(HEADER);
         client.send(stanza);
-        assert_eq!(client.condition(), "not-authorized", "before log-in: {stanza}");
+        assert_eq!(
+            client.condition(),
+            "not-authorized",
+            "before log-in: {stanza}"
+        );
         let mut client = Client::logged_in();
         client.send(stanza);
-        assert_eq!(client.condition(), "not-authorized", "before bind: {stanza}");
+        assert_eq!(
+            client.condition(),
+            "not-authorized",
+            "before bind: {stanza}"
+        );
         let mut client = Client::encrypted();
         client.send(HEADER);
         client.auth("SCRAM-SHA-1", "n,,n=juliet,r=x");
         client.send(stanza);
-        assert_eq!(client.condition(), "not-authorized", "during log-in: {stanza}");
+        assert_eq!(
+            client.condition(),
+            "not-authorized",
+            "during log-in: {stanza}"
+        );
     }
     let mut client = Client::encrypted();
     client.send(HEADER);
@@ -247,7 +380,11 @@ fn stanzas_before_their_time_end_the_stream() {
     assert_eq!(client.condition(), "not-authorized");
     let mut client = Client::logged_in();
     client.send(&BIND.replace("id=", "to='romeo@example.com' id="));
-    assert_eq!(client.condition(), "not-authorized", "a bind for somebody else");
+    assert_eq!(
+        client.condition(),
+        "not-authorized",
+        "a bind for somebody else"
+    );
 }
 
 #[test]
@@ -264,7 +401,10 @@ fn malformed_binds_are_answered() {
     for iq in iqs {
         let mut client = Client::logged_in();
         let answer = client.send(&iq);
-        assert!(answer.contains("type='error'") && answer.contains("<bad-request"), "{iq}: {answer}");
+        assert!(
+            answer.contains("type='error'") && answer.contains("<bad-request"),
+            "{iq}: {answer}"
+        );
         assert!(client.established.is_none());
         client.send(BIND);
         assert!(client.established.is_some());
@@ -273,7 +413,11 @@ fn malformed_binds_are_answered() {
 
 #[test]
 fn elements_without_a_meaning_end_the_stream() {
-    for xml in ["<x xmlns='urn:x'/>", "<enable xmlns='urn:xmpp:sm:3'/>", "<auth xmlns='urn:x'/>"] {
+    for xml in [
+        "<x xmlns='urn:x'/>",
+        "<enable xmlns='urn:xmpp:sm:3'/>",
+        "<auth xmlns='urn:x'/>",
+    ] {
         let mut client = Client::encrypted();
         client.send(HEADER);
         client.send(xml);
@@ -293,19 +437,30 @@ fn a_flood_before_log_in_is_bounded() {
     let mut client = Client::encrypted();
     client.send(HEADER);
     let long = "A".repeat(20_000);
-    client.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{long}"));
+    client.send(&format!(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{long}"
+    ));
     assert_eq!(client.condition(), "policy-violation");
     let mut client = Client::encrypted();
     client.send(HEADER);
     let long = "A".repeat(6_000);
-    let answer =
-        client.send(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{long}</auth>"));
-    assert_eq!(failure(&answer), "malformed-request", "more than a message may have");
+    let answer = client.send(&format!(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{long}</auth>"
+    ));
+    assert_eq!(
+        failure(&answer),
+        "malformed-request",
+        "more than a message may have"
+    );
 }
 
 #[test]
 fn a_system_without_randomness_fails_closed() {
-    let mut client = Client::with(settings(|settings| settings.random = |_| false), TlsPolicy::Off, None);
+    let mut client = Client::with(
+        settings(|settings| settings.random = |_| false),
+        TlsPolicy::Off,
+        None,
+    );
     client.send(HEADER);
     assert_eq!(client.condition(), "internal-server-error");
 }

@@ -1,7 +1,10 @@
 //! Every state by every input: the state afterwards, and the condition if the stream was closed.
 
 use super::*;
-use crate::{Element, Stanza, StreamCondition, header::StreamHeader, sasl::PasswordVerdict, xml::ContentNamespace};
+use crate::{
+    Element, Stanza, StreamCondition, header::StreamHeader, sasl::PasswordVerdict,
+    xml::ContentNamespace,
+};
 
 const INPUTS: [&str; 12] = [
     "header",
@@ -19,7 +22,11 @@ const INPUTS: [&str; 12] = [
 ];
 
 fn header(to: &str) -> Input {
-    Input::Header(StreamHeader::new(ContentNamespace::Client).with("to", to).with("version", "1.0"))
+    Input::Header(
+        StreamHeader::new(ContentNamespace::Client)
+            .with("to", to)
+            .with("version", "1.0"),
+    )
 }
 
 fn element(xml: &str) -> Input {
@@ -32,7 +39,9 @@ fn stanza(xml: &str) -> Input {
 
 fn auth(mechanism: &str, message: &str) -> Input {
     let text = STANDARD.encode(message);
-    element(&format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{text}</auth>"))
+    element(&format!(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{text}</auth>"
+    ))
 }
 
 fn input(name: &str) -> Input {
@@ -62,7 +71,11 @@ fn machine(state: &str) -> Negotiation {
         "tls" => vec![header("example.com"), input("starttls")],
         "sasl" => vec![header("example.com"), input("auth"), input("unknown user")],
         "sasl, store" => vec![header("example.com"), input("auth")],
-        "sasl, worker" => vec![header("example.com"), auth("PLAIN", "\0juliet\0x"), input("unknown user")],
+        "sasl, worker" => vec![
+            header("example.com"),
+            auth("PLAIN", "\0juliet\0x"),
+            input("unknown user"),
+        ],
         "registering" => vec![
             header("open.example"),
             stanza(
@@ -72,15 +85,18 @@ fn machine(state: &str) -> Negotiation {
         "binding" => {
             machine.handle(header("example.com"));
             machine.handle(auth("PLAIN", "\0juliet\0r0m30"));
-            let Some(Output::CheckPassword(check)) =
-                machine.handle(Input::Credentials(answer_for("juliet@example.com"))).pop()
+            let Some(Output::CheckPassword(check)) = machine
+                .handle(Input::Credentials(answer_for("juliet@example.com")))
+                .pop()
             else {
                 panic!("a check is due")
             };
             vec![
                 Input::PasswordChecked(check.run()),
                 header("example.com"),
-                stanza("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"),
+                stanza(
+                    "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+                ),
             ]
         }
         _ => vec![Input::Closed],
@@ -98,7 +114,11 @@ fn outcome(state: &str, name: &str) -> String {
     let mut after = machine.state_name().to_owned();
     for output in outputs {
         match output {
-            Output::Close(error) => after = error.map_or("closed", |error| error.condition.name()).to_owned(),
+            Output::Close(error) => {
+                after = error
+                    .map_or("closed", |error| error.condition.name())
+                    .to_owned()
+            }
             Output::Established(_) => after = "established".to_owned(),
             _ => {}
         }
@@ -112,9 +132,20 @@ const EXPECTED: [(&str, &[(&str, &str)]); 9] = [
     ("header", &[("header", "features")]),
     (
         "features",
-        &[("header", "unsupported-stanza-type"), ("starttls", "tls"), ("auth", "sasl"), ("message", "not-authorized")],
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("starttls", "tls"),
+            ("auth", "sasl"),
+            ("message", "not-authorized"),
+        ],
     ),
-    ("tls", &[("header", "unsupported-stanza-type"), ("tls done", "header")]),
+    (
+        "tls",
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("tls done", "header"),
+        ],
+    ),
     (
         "sasl",
         &[
@@ -124,26 +155,58 @@ const EXPECTED: [(&str, &[(&str, &str)]); 9] = [
             ("message", "not-authorized"),
         ],
     ),
-    ("sasl, store", &[("header", "unsupported-stanza-type"), ("unknown user", "sasl")]),
-    ("sasl, worker", &[("header", "unsupported-stanza-type"), ("not checked", "features")]),
-    ("registering", &[("header", "unsupported-stanza-type"), ("registered", "features")]),
-    ("binding", &[("header", "unsupported-stanza-type"), ("bound", "established")]),
+    (
+        "sasl, store",
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("unknown user", "sasl"),
+        ],
+    ),
+    (
+        "sasl, worker",
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("not checked", "features"),
+        ],
+    ),
+    (
+        "registering",
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("registered", "features"),
+        ],
+    ),
+    (
+        "binding",
+        &[
+            ("header", "unsupported-stanza-type"),
+            ("bound", "established"),
+        ],
+    ),
     ("over", &[]),
 ];
 
 /// What holds in every state but the last.
-const ALWAYS: [(&str, &str); 3] = [("closed", "closed"), ("pipelined", "policy-violation"), ("reset", "reset")];
+const ALWAYS: [(&str, &str); 3] = [
+    ("closed", "closed"),
+    ("pipelined", "policy-violation"),
+    ("reset", "reset"),
+];
 
 #[test]
 fn every_state_by_every_input() {
     for (state, row) in EXPECTED {
         for name in INPUTS {
             let find = |row: &[(&'static str, &'static str)]| {
-                row.iter().find(|(input, _)| *input == name).map(|(_, after)| *after)
+                row.iter()
+                    .find(|(input, _)| *input == name)
+                    .map(|(_, after)| *after)
             };
             let expected = match state {
                 "over" => "over",
-                _ => find(row).or_else(|| find(&ALWAYS)).unwrap_or("internal-server-error"),
+                _ => find(row)
+                    .or_else(|| find(&ALWAYS))
+                    .unwrap_or("internal-server-error"),
             };
             assert_eq!(outcome(state, name), expected, "{name} in {state}");
         }

@@ -79,34 +79,53 @@ fn keys(password: &str) -> AccountCredentials {
 
 fn sasl(name: &str, mechanism: &str, text: &str) -> Input {
     let text = STANDARD.encode(text);
-    let xml = format!("<{name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{text}</{name}>");
+    let xml = format!(
+        "<{name} xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='{mechanism}'>{text}</{name}>"
+    );
     Input::Element(Element::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap())
 }
 
 fn input(step: &Move) -> Input {
     let conflict = || StanzaError::new(Condition::Conflict);
     match step {
-        Move::Header(to) => {
-            Input::Header(StreamHeader::new(ContentNamespace::Client).with("to", to).with("version", "1.0"))
+        Move::Header(to) => Input::Header(
+            StreamHeader::new(ContentNamespace::Client)
+                .with("to", to)
+                .with("version", "1.0"),
+        ),
+        Move::Element(xml) => {
+            Input::Element(Element::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap())
         }
-        Move::Element(xml) => Input::Element(Element::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap()),
         Move::Auth(mechanism, text) => sasl("auth", mechanism.name(), text),
         Move::Response(text) => sasl("response", "", text),
-        Move::Stanza(xml) => Input::Stanza(Stanza::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap()),
+        Move::Stanza(xml) => {
+            Input::Stanza(Stanza::from_xml(xml.as_bytes(), &Limits::CLIENT).unwrap())
+        }
         Move::Closed => Input::Closed,
-        Move::TlsDone(has_exporter) => Input::TlsDone(TlsFacts { exporter: has_exporter.then_some(EXPORTER) }),
+        Move::TlsDone(has_exporter) => Input::TlsDone(TlsFacts {
+            exporter: has_exporter.then_some(EXPORTER),
+        }),
         Move::Pipelined => Input::PipelinedPlaintext,
         Move::Unknown => Input::Credentials(CredentialsAnswer::Unknown),
-        Move::Known(password) => {
-            Input::Credentials(CredentialsAnswer::Known { credentials: keys(password), is_disabled: false })
-        }
+        Move::Known(password) => Input::Credentials(CredentialsAnswer::Known {
+            credentials: keys(password),
+            is_disabled: false,
+        }),
         Move::Unavailable => Input::Credentials(CredentialsAnswer::Unavailable),
         Move::Wrong => {
-            let check = PasswordCheck::against("x", Some(&keys("y")), "juliet", &ServerSecret::new([0; 32]), 1);
+            let check = PasswordCheck::against(
+                "x",
+                Some(&keys("y")),
+                "juliet",
+                &ServerSecret::new([0; 32]),
+                1,
+            );
             Input::PasswordChecked(check.unwrap().run())
         }
         Move::NotChecked => Input::PasswordChecked(PasswordVerdict::unavailable()),
-        Move::Registered(is_done) => Input::Registered(if *is_done { Ok(()) } else { Err(conflict()) }),
+        Move::Registered(is_done) => {
+            Input::Registered(if *is_done { Ok(()) } else { Err(conflict()) })
+        }
         Move::Bound(jid) => Input::Bound(Ok(FullJid::new(jid).unwrap())),
         Move::BindRefused => Input::Bound(Err(conflict())),
         Move::Fail => Input::Fail(StreamError::new(crate::StreamCondition::Reset)),
