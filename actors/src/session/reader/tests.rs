@@ -75,6 +75,7 @@ async fn news_of_a_change_wake_the_reader() {
     let other = Rc::clone(&terms);
     let change = async move {
         tokio::time::sleep(SECOND).await;
+        other.policy.store(config("timeouts.read=\"9s\""));
         other.changed();
     };
     let since = Instant::now();
