@@ -8,8 +8,35 @@ use xmpp::{Stanza, StanzaKind, XmlWriter};
 
 use crate::handle::{SessionHandle, Ticket};
 
-/// Times that rules may send one stanza on (REDIRECT, COPY, FORWARD) before it is dropped.
+/// How often a stanza may be sent on by rules (REDIRECT, COPY, FORWARD), and what is made of it again.
 pub const MAX_HOPS: u8 = 8;
+
+/// Stanzas that rules may make of one in all, however their circles branch.
+pub const MAX_COPIES: u16 = 64;
+
+/// What rules may still make of a stanza: circles end by depth and, where they branch, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    hops: u8,
+    copies: u16,
+}
+
+impl Allowance {
+    /// That of a stanza that no rule has touched.
+    pub const FULL: Self = Self {
+        hops: MAX_HOPS,
+        copies: MAX_COPIES,
+    };
+
+    /// That of each of `number` stanzas made of one; `None` when there may be no more.
+    pub fn of_each(self, number: u16) -> Option<Self> {
+        let share = self.copies / number.max(1);
+        Some(Self {
+            hops: self.hops.checked_sub(1)?,
+            copies: share.checked_sub(1)?,
+        })
+    }
+}
 
 /// Who handed a stanza to the router.
 #[derive(Clone, Debug)]
@@ -46,8 +73,8 @@ pub struct Deliver {
     pub stanza: Stanza,
     /// Where answers go.
     pub origin: Origin,
-    /// How often rules have sent it on.
-    pub hops: u8,
+    /// What rules may still make of it.
+    pub allowance: Allowance,
     /// For a message whose sender waits to hear that the node has it.
     pub ticket: Option<Ticket>,
 }
@@ -58,7 +85,7 @@ impl Deliver {
         Self {
             stanza,
             origin,
-            hops: 0,
+            allowance: Allowance::FULL,
             ticket: None,
         }
     }
@@ -90,5 +117,29 @@ impl Deliver {
         if let Some(ticket) = self.ticket {
             ticket.settle();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(allowance: Allowance, branches: u16) -> u32 {
+        allowance
+            .of_each(branches)
+            .map_or(0, |each| u32::from(branches) * (1 + made(each, branches)))
+    }
+
+    #[test]
+    fn circles_end_however_they_branch() {
+        for branches in 1..=300 {
+            let made = made(Allowance::FULL, branches);
+            assert!(
+                made <= u32::from(MAX_COPIES),
+                "{branches} branches make {made}"
+            );
+        }
+        assert_eq!(made(Allowance::FULL, 1), u32::from(MAX_HOPS));
+        assert_eq!(made(Allowance::FULL, MAX_COPIES), u32::from(MAX_COPIES));
     }
 }

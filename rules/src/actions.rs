@@ -169,7 +169,7 @@ impl Target {
             .replace('\'', "&apos;");
         let mut addressed = format!("<{name} to='{to}'").into_bytes();
         addressed.extend_from_slice(rest);
-        Stanza::from_xml(&addressed, &Limits::default()).unwrap_or(stanza)
+        Stanza::from_xml(&addressed, &Limits::STORED).unwrap_or(stanza)
     }
 }
 

@@ -8,7 +8,7 @@ use xmpp::Stanza;
 use xmpp::stanza_error::{Condition, StanzaError};
 
 use crate::core::Core;
-use crate::delivery::{Deliver, MAX_HOPS};
+use crate::delivery::{Allowance, Deliver};
 use crate::handle::Ticket;
 use crate::route::route_or_bounce;
 
@@ -32,15 +32,15 @@ pub fn carry_out(
     if let Some(fault) = &outcome.fault {
         report(core, &deliver, fault);
     }
-    // The copy that a REDIRECT makes takes the place of the original: its sender waits for it.
-    let mut ticket = match outcome.verdict {
-        Verdict::Redirect => deliver.ticket.take(),
-        _ => None,
-    };
-    for effect in outcome.effects {
-        perform(core, arbiter, &deliver, effect, &mut ticket);
+    let is_redirect = outcome.verdict == Verdict::Redirect;
+    let mut errand = Errand::new(core, arbiter, deliver.allowance, &outcome);
+    if is_redirect {
+        errand.ticket = deliver.ticket.take();
     }
-    if let Some(ticket) = ticket {
+    for effect in outcome.effects {
+        errand.perform(&deliver, effect);
+    }
+    if let Some(ticket) = errand.ticket {
         ticket.settle();
     }
     match (outcome.verdict, point) {
@@ -58,68 +58,95 @@ pub fn carry_out(
     None
 }
 
-fn perform(
-    core: &Arc<Core>,
+/// The effects of one run on their way.
+struct Errand<'a> {
+    core: &'a Arc<Core>,
     arbiter: usize,
-    deliver: &Deliver,
-    effect: Effect,
-    ticket: &mut Option<Ticket>,
-) {
-    match effect {
-        Effect::Reply(stanza) => deliver.origin.reply(&stanza),
-        Effect::Route(stanza) => send_on(core, arbiter, deliver, stanza, ticket),
-        Effect::Log {
-            level,
-            message,
-            script,
-            line,
-        } => log(level, &message, &script, line),
-        Effect::Warning {
-            message,
-            script,
-            line,
-        } => {
-            tracing::warn!(target: "firewall", script, line, "{message}");
-        }
-        Effect::MarkOrigin(name) => {
-            if let Some(session) = deliver.origin.session() {
-                session.mark(&name, SystemTime::now());
-            }
-        }
-        Effect::UnmarkOrigin(name) => {
-            if let Some(session) = deliver.origin.session() {
-                session.unmark(&name);
-            }
-        }
-        other => {
-            tracing::error!(target: "firewall", effect = ?other, "no such effect in this release")
-        }
-    }
+    /// Stanzas still to be sent on.
+    routes: u16,
+    /// What may be made of each of them; `None`: there may be no more.
+    allowance: Option<Allowance>,
+    is_redirect: bool,
+    /// The stanza that REDIRECT makes, the last one, takes the place of the original: its sender
+    /// waits for it.
+    ticket: Option<Ticket>,
 }
 
-/// Routes a stanza that rules made, behind preroute, with a count of how often that happened.
-fn send_on(
-    core: &Arc<Core>,
-    arbiter: usize,
-    deliver: &Deliver,
-    stanza: Stanza,
-    ticket: &mut Option<Ticket>,
-) {
-    if deliver.hops >= MAX_HOPS {
+impl<'a> Errand<'a> {
+    fn new(core: &'a Arc<Core>, arbiter: usize, allowance: Allowance, outcome: &Outcome) -> Self {
+        let routes = |effect: &&Effect| matches!(effect, Effect::Route(_));
+        let routes = outcome.effects.iter().filter(routes).count();
+        let routes = u16::try_from(routes).unwrap_or(u16::MAX);
+        Self {
+            core,
+            arbiter,
+            routes,
+            allowance: allowance.of_each(routes),
+            is_redirect: outcome.verdict == Verdict::Redirect,
+            ticket: None,
+        }
+    }
+
+    fn perform(&mut self, deliver: &Deliver, effect: Effect) {
+        match effect {
+            Effect::Reply(stanza) => deliver.origin.reply(&stanza),
+            Effect::Route(stanza) => self.send_on(deliver, stanza),
+            Effect::Log {
+                level,
+                message,
+                script,
+                line,
+            } => log(level, &message, &script, line),
+            Effect::Warning {
+                message,
+                script,
+                line,
+            } => {
+                tracing::warn!(target: "firewall", script, line, "{message}");
+            }
+            Effect::MarkOrigin(name) => {
+                if let Some(session) = deliver.origin.session() {
+                    session.mark(&name, SystemTime::now());
+                }
+            }
+            Effect::UnmarkOrigin(name) => {
+                if let Some(session) = deliver.origin.session() {
+                    session.unmark(&name);
+                }
+            }
+            other => {
+                tracing::error!(target: "firewall", effect = ?other, "no such effect in this release");
+            }
+        }
+    }
+
+    /// Routes a stanza that rules made, behind preroute.
+    fn send_on(&mut self, deliver: &Deliver, stanza: Stanza) {
+        self.routes = self.routes.saturating_sub(1);
+        let is_last = self.routes == 0;
+        let mut next = Deliver::new(stanza, deliver.origin.clone());
+        next.ticket = if is_last { self.ticket.take() } else { None };
+        match self.allowance {
+            Some(allowance) => {
+                next.allowance = allowance;
+                route_or_bounce(self.core, self.arbiter, next);
+            }
+            None => self.end_circle(next, self.is_redirect && is_last),
+        }
+    }
+
+    /// A copy is dropped; of what would have replaced the original its sender hears.
+    fn end_circle(&self, next: Deliver, is_original: bool) {
         // One stanza in a circle of copies ends here many times: no line for each of them.
-        if core.firewall.may_report_fault() {
-            let to = stanza.to().map(tracing::field::display);
+        if self.core.firewall.may_report_fault() {
+            let to = next.stanza.to().map(tracing::field::display);
             tracing::warn!(target: "firewall", to, "rules send a stanza on in a circle; dropped");
         }
-        return;
+        match is_original {
+            true => next.bounce(StanzaError::new(Condition::ResourceConstraint)),
+            false => next.settle(),
+        }
     }
-    let next = Deliver {
-        stanza,
-        origin: deliver.origin.clone(),
-        hops: deliver.hops + 1,
-        ticket: ticket.take(),
-    };
-    route_or_bounce(core, arbiter, next);
 }
 
 fn log(level: LogLevel, message: &str, script: &str, line: u32) {
