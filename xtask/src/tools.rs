@@ -19,6 +19,10 @@ const PROGRAMS: &[(&str, &str)] = &[
 /// Pinned, so that a release of theirs never changes the outcome of ours.
 const SLIXMPP: &str = "slixmpp==1.17.0";
 
+/// The Debian package with the scripts that ship with mod_firewall, and where they are in it.
+const MODULES: &str = "prosody-modules";
+const FIREWALL_SCRIPTS: &str = "usr/lib/prosody/modules/mod_firewall/scripts";
+
 /// Installs what is missing; does nothing and needs no network when all is there.
 pub(crate) fn install() -> Result<()> {
     let mut missing: Vec<_> = PROGRAMS
@@ -37,6 +41,10 @@ pub(crate) fn install() -> Result<()> {
     }
     if needs_venv {
         make_venv(&venv)?;
+    }
+    let modules = target_directory()?.join("tools/prosody-modules");
+    if !modules.join(FIREWALL_SCRIPTS).is_dir() {
+        unpack(MODULES, &modules)?;
     }
     println!("all tools are there");
     Ok(())
@@ -58,6 +66,24 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     let install = ["install", "-q", "-y", "--no-install-recommends"];
     apt(&[&install, packages].concat())
         .with_context(|| format!("install by hand: {}", packages.join(" ")))
+}
+
+/// Unpacks a package without installing it: its files are wanted, not its dependencies.
+fn unpack(package: &str, to: &Path) -> Result<()> {
+    if !has_program("apt-get") {
+        bail!("unpack the Debian package {package} in {}", to.display());
+    }
+    std::fs::create_dir_all(to)?;
+    succeed(command("apt-get", &["update", "-q"]))?;
+    let mut download = command("apt-get", &["download", "-q", package]);
+    download.current_dir(to);
+    succeed(download)?;
+    let archive = std::fs::read_dir(to)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|ending| ending == "deb"))
+        .with_context(|| format!("apt-get downloaded no {package}"))?;
+    let (archive, to) = (archive.display().to_string(), to.display().to_string());
+    succeed(command("dpkg-deb", &["-x", &archive, &to]))
 }
 
 fn make_venv(venv: &Path) -> Result<()> {
