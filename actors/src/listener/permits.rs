@@ -100,10 +100,11 @@ pub fn network(address: IpAddr) -> IpAddr {
 pub struct Strangers(Arc<Mutex<BTreeMap<u64, Slot<Session>>>>);
 
 impl Strangers {
-    /// Adds a session; when there are `limit` already, the oldest is ended.
+    /// Adds a session; when there are more than `limit`, the oldest is ended, which may be this one.
     pub fn admit(&self, id: u64, session: Slot<Session>, limit: u32) -> Stranger {
         let mut strangers = self.0.lock();
-        while strangers.len() >= limit.max(1) as usize {
+        strangers.insert(id, session);
+        while strangers.len() > limit.max(1) as usize {
             let Some((_, oldest)) = strangers.pop_first() else {
                 break;
             };
@@ -112,7 +113,6 @@ impl Strangers {
             // A full mailbox is one that is busy ending.
             let _busy = offer(&oldest, EndSession(error));
         }
-        strangers.insert(id, session);
         Stranger {
             strangers: self.clone(),
             id,

@@ -34,8 +34,10 @@ pub fn start(
     let placement = core.workers.place();
     let arbiter = placement.arbiter().clone();
     let (core, policy) = (Arc::clone(core), Arc::clone(policy));
+    // Here, in the order of accepting: the arbiters start their sessions in any order.
+    let id = core.session_id();
     let is_alive = arbiter.spawn_fn(move || {
-        if let Err(error) = start_here(core, policy, stream, peer, permits, placement) {
+        if let Err(error) = start_here(core, id, policy, stream, peer, permits, placement) {
             tracing::warn!(%peer, %error, "session not started");
         }
     });
@@ -46,6 +48,7 @@ pub fn start(
 
 fn start_here(
     core: Arc<Core>,
+    id: u64,
     policy: Arc<ListenerPolicy>,
     stream: StdStream,
     peer: SocketAddr,
@@ -54,7 +57,6 @@ fn start_here(
 ) -> io::Result<()> {
     let stream = TcpStream::from_std(stream)?;
     let opening = Opening { stream };
-    let id = core.session_id();
     let outbound = Outbound::new(policy.load().limits.send_buffer);
     let tree = core.tree.clone();
     let session = move |own: &Slot<Session>| Session {
