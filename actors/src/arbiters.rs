@@ -375,8 +375,8 @@ mod tests {
         while watchdog
             .workers
             .loads()
-            .iter()
-            .any(|load| load.latency.is_zero())
+            .get(place.index())
+            .is_some_and(|load| load.latency.is_zero())
         {
             std::thread::yield_now();
         }
