@@ -6,14 +6,16 @@ use std::process::ExitCode;
 use actors::admin::protocol::{Answer, Command as Ask};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
-use portcullis_config::{Loaded, Sources};
+use portcullis_config::{Config, Loaded, Sources};
 
 use crate::control::{Client, ControlError};
 use crate::offline::OfflineError;
 use crate::{check, output, telemetry};
 
+mod firewall;
 mod user;
 
+use firewall::FirewallCommand;
 use user::UserCommand;
 
 /// Exit status of a configuration or script that can not be used (`EX_CONFIG`).
@@ -57,6 +59,9 @@ enum Command {
     /// Manage accounts, whether the node runs or not.
     #[command(subcommand)]
     User(UserCommand),
+    /// Work with the firewall's rules.
+    #[command(subcommand)]
+    Firewall(FirewallCommand),
     /// Have the running node read configuration, certificates and scripts again.
     Reload,
     /// Show the version.
@@ -75,24 +80,32 @@ pub(crate) fn run(
     run_node: impl FnOnce(Sources, Loaded) -> ExitCode,
 ) -> ExitCode {
     let sources = arguments.configuration.sources();
-    let command = match arguments.command.unwrap_or(Command::Run) {
-        Command::Version => {
-            return finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION"))));
-        }
-        Command::Check => return check::run(&sources),
-        command => command,
-    };
-    let loaded = match portcullis_config::load(&sources) {
-        Ok(loaded) => loaded,
-        Err(rejected) => {
-            telemetry::complain(&rejected.to_string());
-            return ExitCode::from(EXIT_CONFIG);
-        }
-    };
-    match command {
-        Command::User(command) => finish(user::run(&loaded.config, command)),
-        Command::Reload => finish(reload(&loaded.config.node.admin_socket)),
-        Command::Run | Command::Check | Command::Version => run_node(sources, loaded),
+    match arguments.command.unwrap_or(Command::Run) {
+        Command::Version => finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION")))),
+        Command::Check => check::run(&sources),
+        Command::Firewall(command) => firewall::run(&sources, command),
+        Command::User(command) => configured(&sources, |config| user::run(config, command)),
+        Command::Reload => configured(&sources, |config| reload(&config.node.admin_socket)),
+        Command::Run => match load(&sources) {
+            Ok(loaded) => run_node(sources, loaded),
+            Err(status) => status,
+        },
+    }
+}
+
+/// Reads the configuration; if it can not be used, says why.
+fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
+    portcullis_config::load(sources).map_err(|rejected| {
+        telemetry::complain(&rejected.to_string());
+        ExitCode::from(EXIT_CONFIG)
+    })
+}
+
+/// Runs what needs the configuration.
+fn configured(sources: &Sources, work: impl FnOnce(&Config) -> Result<()>) -> ExitCode {
+    match load(sources) {
+        Ok(loaded) => finish(work(&loaded.config)),
+        Err(status) => status,
     }
 }
 

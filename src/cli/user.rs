@@ -13,7 +13,7 @@ use crate::offline::Offline;
 use crate::prompt;
 
 /// Exit status of a change that was refused.
-const EXIT_REFUSED: u8 = 1;
+pub(super) const EXIT_REFUSED: u8 = 1;
 
 /// Passwords come from a prompt, or from the first line of standard input.
 #[derive(Subcommand)]
@@ -101,13 +101,13 @@ pub(super) fn run(config: &Config, command: UserCommand) -> Result<()> {
 }
 
 /// The accounts, by way of the running node or, without one, on the store itself.
-enum Accounts {
+pub(super) enum Accounts {
     Node(Client),
     Store(Offline),
 }
 
 impl Accounts {
-    fn reach(config: &Config) -> Result<Self> {
+    pub(super) fn reach(config: &Config) -> Result<Self> {
         match Client::connect(&config.node.admin_socket) {
             Ok(client) => Ok(Self::Node(client)),
             Err(ControlError::NotRunning(_)) => Ok(Self::Store(Offline::open(config)?)),
@@ -115,14 +115,14 @@ impl Accounts {
         }
     }
 
-    fn ask(&mut self, command: Command) -> Result<Answer> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<Answer> {
         match self {
             Self::Node(client) => Ok(client.ask(command)?),
             Self::Store(offline) => Ok(offline.ask(command)),
         }
     }
 
-    fn change(&mut self, command: Command) -> Result<()> {
+    pub(super) fn change(&mut self, command: Command) -> Result<()> {
         match self.ask(command)? {
             Answer::Done => Ok(()),
             answer => Err(refused(answer, EXIT_REFUSED)),

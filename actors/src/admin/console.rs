@@ -27,7 +27,10 @@ impl Console {
             | Command::UserPasswd { .. }
             | Command::UserDelete { .. }
             | Command::UserList { .. }
-            | Command::UserRole { .. } => self.user(command).await,
+            | Command::UserRole { .. }
+            | Command::FirewallMark { .. }
+            | Command::FirewallUnmark { .. }
+            | Command::FirewallMarked { .. } => self.user(command).await,
             Command::ActorList { within, after } => self.list(within, after),
             Command::ActorObserve { path, after } => self.observe(path, after).await,
             Command::ActorRestart { path } => self.tell(&path, |tree, path| tree.restart(path)),

@@ -85,6 +85,29 @@ pub enum Command {
         /// One of the words of `storage::Role`.
         role: String,
     },
+    /// Marks a user, as the action `MARK USER` does. Answer: [`Answer::Done`].
+    FirewallMark {
+        /// The user's bare JID.
+        jid: String,
+        /// The mark: a letter, then letters, digits and underscores.
+        mark: String,
+    },
+    /// Takes a mark off a user. Answer: [`Answer::Done`].
+    FirewallUnmark {
+        /// The user's bare JID.
+        jid: String,
+        /// The mark.
+        mark: String,
+    },
+    /// Lists the users of a host that have a mark, in the order of their localparts. Answer: [`Answer::Marked`].
+    FirewallMarked {
+        /// The host.
+        host: String,
+        /// The mark.
+        mark: String,
+        /// Begin behind this localpart: the `next` of the page before.
+        after: Option<String>,
+    },
     /// Lists actors, in the order of their paths, without asking them. Answer: [`Answer::Actors`].
     ActorList {
         /// Only this actor and those below it.
@@ -133,6 +156,13 @@ pub enum Answer {
         /// Where the next page begins; `None` on the last.
         next: Option<String>,
     },
+    /// A page of users that have a mark.
+    Marked {
+        /// The users.
+        users: Vec<MarkedUser>,
+        /// Where the next page begins; `None` on the last.
+        next: Option<String>,
+    },
     /// A page of actors: `observe::Status`, or `observe::Observation` where reports were asked for.
     Actors {
         /// The actors.
@@ -174,6 +204,15 @@ pub struct User {
     pub role: String,
     /// When it was made, in seconds since 1970 (UTC).
     pub created_at: i64,
+}
+
+/// A user that has a mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedUser {
+    /// The user's bare JID.
+    pub jid: String,
+    /// When the user was marked, in seconds since 1970 (UTC).
+    pub marked_at: i64,
 }
 
 /// What a reload did.

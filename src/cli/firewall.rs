@@ -1,0 +1,32 @@
+//! `portcullis firewall`: each command in a file of its own.
+
+mod mark;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use portcullis_config::Sources;
+
+use super::configured;
+
+/// The rules: marks of users.
+#[derive(Subcommand)]
+pub(super) enum FirewallCommand {
+    /// Mark a user, as the action MARK USER does.
+    Mark(mark::Mark),
+    /// Take a mark off a user, as the action UNMARK USER does.
+    Unmark(mark::Mark),
+    /// Show the users of a host that have a mark, with the time of marking.
+    Marked(mark::Marked),
+}
+
+/// Does what is asked; a command that needs the configuration reads it by [`configured`].
+pub(super) fn run(sources: &Sources, command: FirewallCommand) -> ExitCode {
+    match command {
+        FirewallCommand::Mark(mark) => configured(sources, |config| mark::mark(config, mark)),
+        FirewallCommand::Unmark(mark) => configured(sources, |config| mark::unmark(config, mark)),
+        FirewallCommand::Marked(marked) => {
+            configured(sources, |config| mark::marked(config, marked))
+        }
+    }
+}
