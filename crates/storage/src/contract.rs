@@ -21,6 +21,7 @@ pub(crate) const LIMITS: RosterLimits = RosterLimits {
 
 mod accounts;
 mod calls;
+mod marks;
 mod offline;
 mod personal;
 mod roster;
@@ -95,6 +96,15 @@ const TESTS: &[(&str, Test)] = &[
     }),
     ("a vCard is replaced", |store| {
         personal::vcard(store).boxed()
+    }),
+    ("marks are set, renewed and cleared", |store| {
+        marks::marks_are_kept(store).boxed()
+    }),
+    ("the oldest marks give way", |store| {
+        marks::oldest_marks_give_way(store).boxed()
+    }),
+    ("marked users are listed in pages", |store| {
+        marks::marked_users_are_listed_in_pages(store).boxed()
     }),
     ("a read sees the writes before it", |store| {
         calls::reads_see_earlier_writes(store).boxed()

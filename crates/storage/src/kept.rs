@@ -96,6 +96,24 @@ pub struct OfflineMessage {
     pub stanza: Bytes,
 }
 
+/// What a rule of the firewall remembers of a user (`MARK USER`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserMark {
+    /// Its name.
+    pub name: String,
+    /// When it was set last, in milliseconds since 1970 (UTC).
+    pub marked_at_ms: i64,
+}
+
+/// A user that has a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedUser {
+    /// The user.
+    pub user: BareJid,
+    /// When it was set last, in milliseconds since 1970 (UTC).
+    pub marked_at_ms: i64,
+}
+
 /// Names one piece of private XML (XEP-0049 §2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrivateKey {

@@ -1,4 +1,4 @@
-//! What a node keeps: accounts, rosters, waiting messages, blocklists.
+//! What a node keeps: accounts, rosters, waiting messages, blocklists, marks.
 //!
 //! [`Store`] is the contract; [`SqliteStore`] keeps it in one SQLite database, [`MemoryStore`] for tests. Both run the
 //! same suite of tests (`contract.rs`).
@@ -21,8 +21,8 @@ mod store;
 pub use account::{Account, Credentials, NewAccount, ScramKeys};
 pub use error::{Fault, Kept, StoreError};
 pub use kept::{
-    ItemUpdate, OfflineId, OfflineMessage, PrivateKey, RequestUpdate, Roster, RosterLimits,
-    RosterUpdate, StoredRequest,
+    ItemUpdate, MarkedUser, OfflineId, OfflineMessage, PrivateKey, RequestUpdate, Roster,
+    RosterLimits, RosterUpdate, StoredRequest, UserMark,
 };
 pub use memory::MemoryStore;
 pub use sqlite::{DirectoryLock, QueueBounds, SqliteOptions, SqliteReport, SqliteStore};

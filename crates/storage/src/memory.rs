@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use xmpp::roster::RosterItem;
 
 use crate::{
-    Account, Credentials, ItemUpdate, Kept, NewAccount, OfflineId, OfflineMessage, PrivateKey,
-    RequestUpdate, Role, Roster, RosterLimits, RosterUpdate, Store, StoreError, StoreFuture,
-    StoredRequest,
+    Account, Credentials, ItemUpdate, Kept, MarkedUser, NewAccount, OfflineId, OfflineMessage,
+    PrivateKey, RequestUpdate, Role, Roster, RosterLimits, RosterUpdate, Store, StoreError,
+    StoreFuture, StoredRequest, UserMark,
 };
 
 /// Keeps everything in memory; clones share it. Bounded only by the limits per user.
@@ -81,6 +81,7 @@ struct User {
     blocked: BTreeSet<String>,
     private: BTreeMap<PrivateKey, Bytes>,
     vcard: Option<Bytes>,
+    marks: BTreeMap<String, i64>,
 }
 
 impl User {
@@ -100,6 +101,7 @@ impl User {
             blocked: BTreeSet::new(),
             private: BTreeMap::new(),
             vcard: None,
+            marks: BTreeMap::new(),
         }
     }
 
@@ -153,6 +155,18 @@ impl User {
         let id = OfflineId(self.last_offline);
         self.offline.insert(id, message);
         Ok(id)
+    }
+
+    fn set_mark(&mut self, mark: UserMark, limit: usize) {
+        let by_age = |(name, at): (&String, &i64)| (*at, name.clone());
+        let mut others: Vec<_> = self.marks.iter().map(by_age).collect();
+        others.retain(|(_, name)| *name != mark.name);
+        others.sort_unstable();
+        let surplus = others.len().saturating_sub(limit.saturating_sub(1));
+        for (_, name) in others.into_iter().take(surplus) {
+            self.marks.remove(&name);
+        }
+        self.marks.insert(mark.name, mark.marked_at_ms);
     }
 
     fn block(&mut self, addresses: Vec<Jid>, limit: usize) -> Result<(), StoreError> {
@@ -350,6 +364,54 @@ impl Store for MemoryStore {
             user.vcard = Some(xml);
             Ok(())
         })
+    }
+
+    fn marks(&self, user: &BareJid) -> StoreFuture<Vec<UserMark>> {
+        let mark = |(name, at): (&String, &i64)| UserMark {
+            name: name.clone(),
+            marked_at_ms: *at,
+        };
+        self.read(user, |user| user.marks.iter().map(mark).collect())
+    }
+
+    fn set_mark(&self, user: &BareJid, mark: UserMark, limit: usize) -> StoreFuture<()> {
+        self.write(user, |user| {
+            user.set_mark(mark, limit);
+            Ok(())
+        })
+    }
+
+    fn clear_mark(&self, user: &BareJid, name: String) -> StoreFuture<()> {
+        self.write(user, |user| {
+            user.marks.remove(&name);
+            Ok(())
+        })
+    }
+
+    fn marked(
+        &self,
+        host: &str,
+        name: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreFuture<Vec<MarkedUser>> {
+        let shelf = self.shelf.lock();
+        let localpart =
+            |marked: &MarkedUser| marked.user.node().map(|node| node.as_str().to_owned());
+        let mut found: Vec<MarkedUser> = shelf
+            .users
+            .iter()
+            .filter(|(user, _)| user.domain().as_str() == host)
+            .filter_map(|(user, kept)| {
+                let marked_at_ms = *kept.marks.get(name)?;
+                let user = user.clone();
+                Some(MarkedUser { user, marked_at_ms })
+            })
+            .filter(|marked| localpart(marked).as_deref() > after)
+            .collect();
+        found.sort_by_key(localpart);
+        found.truncate(limit);
+        ready(shelf.open().map(|()| found)).boxed()
     }
 
     fn barrier(&self, _: Option<&BareJid>) -> StoreFuture<()> {

@@ -23,6 +23,7 @@ mod failure;
 mod faults;
 mod limit;
 mod lock;
+mod marks;
 mod methods;
 mod offline;
 mod open;

@@ -5,8 +5,8 @@ use futures_util::future::BoxFuture;
 use jid::{BareJid, Jid};
 
 use crate::{
-    Account, Credentials, NewAccount, OfflineId, OfflineMessage, PrivateKey, Role, Roster,
-    RosterLimits, RosterUpdate, StoreError,
+    Account, Credentials, MarkedUser, NewAccount, OfflineId, OfflineMessage, PrivateKey, Role,
+    Roster, RosterLimits, RosterUpdate, StoreError, UserMark,
 };
 
 /// Answer of a [`Store`]: it needs no particular runtime and holds no borrow.
@@ -109,6 +109,26 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces the vCard.
     fn set_vcard(&self, user: &BareJid, xml: Bytes) -> StoreFuture<()>;
+
+    /// The marks of a user, in the order of their names.
+    fn marks(&self, user: &BareJid) -> StoreFuture<Vec<UserMark>>;
+
+    /// Sets a mark, or gives it another time. Here `limit` refuses nothing: of more marks than that, this one stays and
+    /// those go that were set first.
+    fn set_mark(&self, user: &BareJid, mark: UserMark, limit: usize) -> StoreFuture<()>;
+
+    /// Takes a mark off a user; one that is not there is passed over.
+    fn clear_mark(&self, user: &BareJid, name: String) -> StoreFuture<()>;
+
+    /// At most `limit` users of a host that have a mark and whose localparts come after `after`, in the order of their
+    /// bytes.
+    fn marked(
+        &self,
+        host: &str,
+        name: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreFuture<Vec<MarkedUser>>;
 
     /// Resolves once every write called before it has been answered: those about `user`, or all with `None`. A write that
     /// failed is told by its own future, not by this one. Cheap when nothing is under way.

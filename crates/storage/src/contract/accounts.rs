@@ -1,4 +1,5 @@
 use super::*;
+use crate::UserMark;
 
 pub(super) async fn account_is_made_once(store: Arc<dyn Store>) {
     let juliet = with_account(&store, "juliet").await;
@@ -106,6 +107,10 @@ pub(super) async fn deletion_takes_everything(store: Arc<dyn Store>) {
         name: "storage".into(),
         ns: "storage:bookmarks".into(),
     };
+    let spammer = UserMark {
+        name: "spammer".into(),
+        marked_at_ms: 1,
+    };
     let fill = async |user: &BareJid| {
         let update = RosterUpdate {
             request: RequestUpdate::Store(Bytes::from_static(b"<p/>")),
@@ -128,6 +133,7 @@ pub(super) async fn deletion_takes_everything(store: Arc<dyn Store>) {
             .set_vcard(user, Bytes::from_static(b"<vCard/>"))
             .await
             .unwrap();
+        store.set_mark(user, spammer.clone(), 10).await.unwrap();
     };
     let juliet = with_account(&store, "juliet").await;
     let nurse = with_account(&store, "nurse").await;
@@ -140,6 +146,8 @@ pub(super) async fn deletion_takes_everything(store: Arc<dyn Store>) {
     assert_eq!(store.blocklist(&juliet).await.unwrap(), Vec::<Jid>::new());
     assert_eq!(store.private_xml(&juliet, key.clone()).await.unwrap(), None);
     assert_eq!(store.vcard(&juliet).await.unwrap(), None);
+    assert_eq!(store.marks(&juliet).await.unwrap(), []);
+    assert_eq!(store.marks(&nurse).await.unwrap(), [spammer]);
     assert_eq!(store.roster(&nurse).await.unwrap().items.len(), 1);
     assert_eq!(store.count_offline(&nurse).await.unwrap(), 1);
 }
@@ -189,7 +197,22 @@ pub(super) async fn writes_need_an_account(store: Arc<dyn Store>) {
         store.set_private_xml(&nobody, key, Bytes::new(), 10).await,
         Err(refused.clone())
     );
-    assert_eq!(store.set_vcard(&nobody, Bytes::new()).await, Err(refused));
+    assert_eq!(
+        store.set_vcard(&nobody, Bytes::new()).await,
+        Err(refused.clone())
+    );
+    let mark = UserMark {
+        name: "spammer".into(),
+        marked_at_ms: 1,
+    };
+    assert_eq!(
+        store.set_mark(&nobody, mark, 10).await,
+        Err(refused.clone())
+    );
+    assert_eq!(
+        store.clear_mark(&nobody, "spammer".into()).await,
+        Err(refused)
+    );
 }
 
 pub(super) async fn reads_without_account_are_empty(store: Arc<dyn Store>) {
@@ -200,4 +223,5 @@ pub(super) async fn reads_without_account_are_empty(store: Arc<dyn Store>) {
     assert_eq!(store.count_offline(&nobody).await.unwrap(), 0);
     assert_eq!(store.blocklist(&nobody).await.unwrap(), Vec::<Jid>::new());
     assert_eq!(store.vcard(&nobody).await.unwrap(), None);
+    assert_eq!(store.marks(&nobody).await.unwrap(), []);
 }

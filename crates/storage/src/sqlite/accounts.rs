@@ -80,7 +80,8 @@ pub(super) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+/// The address in the first two columns, host and localpart.
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<BareJid> {
     let host = DomainPart::new(row.get_ref(0)?.as_str()?)
         .map_err(|_| damaged("accounts.host"))?
         .into_owned();
@@ -93,13 +94,17 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
                 .into_owned(),
         ),
     };
+    Ok(BareJid::from_parts(node.as_deref(), &host))
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let role: Role = row
         .get_ref(2)?
         .as_str()?
         .parse()
         .map_err(|_| damaged("accounts.role"))?;
     Ok(Account {
-        user: BareJid::from_parts(node.as_deref(), &host),
+        user: user(row)?,
         role,
         created_at: row.get(3)?,
     })

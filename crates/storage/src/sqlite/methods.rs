@@ -7,10 +7,10 @@ use jid::{BareJid, Jid};
 use tokio::sync::oneshot;
 
 use super::operation::answer;
-use super::{SqliteStore, accounts, offline, personal, roster};
+use super::{SqliteStore, accounts, marks, offline, personal, roster};
 use crate::{
-    Account, Credentials, NewAccount, OfflineId, OfflineMessage, PrivateKey, Role, Roster,
-    RosterLimits, RosterUpdate, Store, StoreFuture,
+    Account, Credentials, MarkedUser, NewAccount, OfflineId, OfflineMessage, PrivateKey, Role,
+    Roster, RosterLimits, RosterUpdate, Store, StoreFuture, UserMark,
 };
 
 impl Store for SqliteStore {
@@ -157,6 +157,36 @@ impl Store for SqliteStore {
     fn set_vcard(&self, user: &BareJid, xml: Bytes) -> StoreFuture<()> {
         self.write(user, xml.len(), move |connection, user| {
             personal::set_vcard(connection, user, &xml)
+        })
+    }
+
+    fn marks(&self, user: &BareJid) -> StoreFuture<Vec<UserMark>> {
+        self.read_of(user, marks::load)
+    }
+
+    fn set_mark(&self, user: &BareJid, mark: UserMark, limit: usize) -> StoreFuture<()> {
+        self.write(user, mark.name.len(), move |connection, user| {
+            marks::set(connection, user, &mark, limit)
+        })
+    }
+
+    fn clear_mark(&self, user: &BareJid, name: String) -> StoreFuture<()> {
+        self.write(user, name.len(), move |connection, user| {
+            marks::clear(connection, user, &name)
+        })
+    }
+
+    fn marked(
+        &self,
+        host: &str,
+        name: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreFuture<Vec<MarkedUser>> {
+        let (host, name) = (host.to_owned(), name.to_owned());
+        let after = after.map(str::to_owned);
+        self.read(None, move |connection| {
+            marks::list(connection, (&host, &name), after.as_deref(), limit)
         })
     }
 

@@ -21,7 +21,10 @@ const CACHE_KIB: i64 = 256;
 const LOG_BYTES: i64 = 16 * 1024 * 1024;
 
 /// The schema, one step per file; step `n` leads from version `n` to `n + 1`. A released file never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0002_user_marks.sql"),
+];
 
 /// Makes the data directory if it is missing, for this user alone.
 pub(super) fn create_directory(settings: &Settings, directory: &Path) -> Result<(), StoreError> {

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use xmpp::roster::{RosterItem, Subscription};
 
 use super::*;
-use crate::{ItemUpdate, MemoryStore, PrivateKey, RequestUpdate, Role, RosterLimits, RosterUpdate};
+use crate::{
+    ItemUpdate, MemoryStore, PrivateKey, RequestUpdate, Role, RosterLimits, RosterUpdate, UserMark,
+};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -20,6 +22,8 @@ enum Act {
     Unblock(usize, usize),
     SetPrivate(usize, usize, String),
     SetVcard(usize, String),
+    Mark(usize, usize, i64),
+    Unmark(usize, usize),
     Read(usize),
 }
 
@@ -66,6 +70,8 @@ fn acts() -> impl Strategy<Value = Act> {
         1 => (who.clone(), 0..6_usize).prop_map(|(who, n)| Act::Unblock(who, n)),
         2 => (who.clone(), 0..4_usize, any::<String>()).prop_map(|(who, n, xml)| Act::SetPrivate(who, n, xml)),
         1 => (who.clone(), any::<String>()).prop_map(|(who, xml)| Act::SetVcard(who, xml)),
+        3 => (who.clone(), 0..6_usize, 0..4_i64).prop_map(|(who, n, at)| Act::Mark(who, n, at)),
+        1 => (who.clone(), 0..6_usize).prop_map(|(who, n)| Act::Unmark(who, n)),
         4 => who.prop_map(Act::Read),
     ]
 }
@@ -160,6 +166,17 @@ async fn act_personal(store: &dyn Store, act: &Act) -> String {
                     .await
             )
         }
+        Act::Mark(who, n, marked_at_ms) => {
+            let mark = UserMark {
+                name: n.to_string(),
+                marked_at_ms: *marked_at_ms,
+            };
+            format!("{:?}", store.set_mark(&user(name(who)), mark, 3).await)
+        }
+        Act::Unmark(who, n) => {
+            let mark = n.to_string();
+            format!("{:?}", store.clear_mark(&user(name(who)), mark).await)
+        }
         _ => unreachable!("done by the caller"),
     }
 }
@@ -199,7 +216,7 @@ async fn everything(store: &dyn Store, user: &BareJid) -> String {
     };
     let messages = store.offline(user, None, 100).await.unwrap().into_iter();
     format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         store.account(user).await,
         store.roster(user).await,
         store.count_offline(user).await,
@@ -208,6 +225,8 @@ async fn everything(store: &dyn Store, user: &BareJid) -> String {
         store.private_xml(user, key(0)).await,
         store.private_xml(user, key(1)).await,
         store.vcard(user).await,
+        store.marks(user).await,
+        store.marked("example.com", "0", None, 10).await,
     )
 }
 

@@ -58,7 +58,24 @@ fn opening_again_changes_nothing() {
     let versions: i64 = raw(&directory)
         .query_row("select count(*) from schema_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(versions, 1);
+    assert_eq!(versions, 2);
+}
+
+#[test]
+fn an_older_database_is_brought_up_to_date() {
+    let directory = TempDir::new().unwrap();
+    let (store, juliet) = with_juliet(&directory);
+    block_on(store.close()).unwrap();
+    raw(&directory)
+        .execute_batch("drop table user_marks; delete from schema_version where version = 2")
+        .unwrap();
+    let store = open(&directory);
+    let mark = crate::UserMark {
+        name: "seen".into(),
+        marked_at_ms: 1,
+    };
+    block_on(store.set_mark(&juliet, mark.clone(), 10)).unwrap();
+    assert_eq!(block_on(store.marks(&juliet)).unwrap(), [mark]);
 }
 
 #[test]
@@ -71,6 +88,8 @@ fn each_write_uses_an_index() {
         "select count(*) from offline_messages where account = 1",
         "select id from offline_messages where account = 1 and id > 0 order by id limit 5",
         "select contact from subscription_requests where account = 1",
+        "select name from user_marks where account = 1 order by name",
+        "select account from user_marks where name = 'a'",
         "delete from accounts where id = 1",
     ] {
         let mut statement = connection
