@@ -150,7 +150,7 @@ impl Observe for Listener {
 
     fn report(&self) -> ListenerReport {
         ListenerReport {
-            address: self.bind.address.to_string(),
+            address: self.bind.to_string(),
             connections: self.policy.counters.listener.taken(),
             unauthenticated: self.policy.counters.strangers.len(),
             ..self.shared.report.lock().clone()
@@ -204,7 +204,7 @@ impl Listener {
         match opened.and_then(TcpListener::from_std) {
             Ok(socket) => {
                 self.retry.reset();
-                tracing::info!(listener = %self.policy.load().name, address = %self.bind.address, "listening");
+                tracing::info!(listener = %self.policy.load().name, address = %self.bind, "listening");
                 let mut report = self.shared.report.lock();
                 (report.is_listening, report.problem) = (true, None);
                 drop(report);
@@ -237,7 +237,7 @@ impl Listener {
 
 /// Why a socket could not be opened, and what to do, in a line for the operator.
 pub fn explain(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
-    let address = bind.address;
+    let address = bind;
     match error.kind() {
         io::ErrorKind::PermissionDenied => format!(
             "listener {name}: {address}: {error}: give the program the capability \

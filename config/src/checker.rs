@@ -51,6 +51,11 @@ impl<'a> Section<'a> {
         self
     }
 
+    /// Whether some layer has written it.
+    pub(crate) fn is_present(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// The names of the tables in it.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let entries = self.table.into_iter().flatten();
@@ -186,10 +191,17 @@ impl Checker {
     }
 
     pub(crate) fn duration(&mut self, section: &Section<'_>, key: &'static Key) -> Duration {
-        let read = self.read(section, key, |node| {
+        self.optional_duration(section, key).unwrap_or_default()
+    }
+
+    pub(crate) fn optional_duration(
+        &mut self,
+        section: &Section<'_>,
+        key: &'static Key,
+    ) -> Option<Duration> {
+        self.read(section, key, |node| {
             duration(node, key).ok_or_else(|| expected(key, node))
-        });
-        read.unwrap_or_default()
+        })
     }
 
     pub(crate) fn size(&mut self, section: &Section<'_>, key: &'static Key) -> usize {

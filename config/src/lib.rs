@@ -51,7 +51,7 @@ pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;
 pub use listener::{
     Bind, Keepalive, ListenerConfig, ListenerLimits, ListenerName, ListenerTimeouts, ListenerTls,
-    Protocol, SocketConfig,
+    Protocol, SocketConfig, Traffic, WhenFull,
 };
 pub use load::{Loaded, load};
 pub use logging::{LogFormat, LoggingConfig};
@@ -61,7 +61,9 @@ pub use problem::{Place, Problem, Rejected, Severity};
 pub use schema::Reload;
 pub use storage::StorageConfig;
 pub use tls::{CertificateFiles, TlsConfig};
-pub use value::{Rate, parse_duration, parse_rate, parse_size, show_duration, show_size};
+pub use value::{
+    Rate, parse_byte_rate, parse_duration, parse_rate, parse_size, show_duration, show_size,
+};
 pub use xmpp::role::{Role, UnknownRole};
 
 /// Everything a node is told, complete and checked.

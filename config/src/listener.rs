@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::checker::{Checker, Section, expected, text, wrong_one_of};
-use crate::network::Interfaces;
+use crate::network::Network;
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
 use crate::tls::CertificateFiles;
 
 pub(crate) mod address;
 mod binds;
-mod policy;
+pub(crate) mod policy;
+mod service;
 mod socket;
 
-pub use policy::{ListenerLimits, ListenerTimeouts, ListenerTls};
+pub use policy::{ListenerLimits, ListenerTimeouts, ListenerTls, Traffic, WhenFull};
+pub use service::Protocol;
+use service::{LATER_PROTOCOLS, PROTOCOLS, service_of};
 pub use socket::{Keepalive, SocketConfig};
 
 /// A listener's name: a lower-case letter, then up to 31 of `a-z`, `0-9` and `_`.
@@ -35,20 +39,42 @@ impl fmt::Display for ListenerName {
     }
 }
 
-/// What is spoken on a listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// Client streams (RFC 6120).
-    C2s,
+/// One kernel socket to open, or to take over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bind {
+    /// An address of IPv4 or IPv6.
+    Tcp {
+        /// The address and port; the port is never 0.
+        address: SocketAddr,
+        /// `IPV6_V6ONLY`; always false for IPv4.
+        v6_only: bool,
+    },
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// The sockets that systemd has opened under this name (`FileDescriptorName=`).
+    Systemd(String),
 }
 
-/// One kernel socket to open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Bind {
-    /// The address and port; the port is never 0.
-    pub address: SocketAddr,
-    /// `IPV6_V6ONLY`; always false for IPv4.
-    pub v6_only: bool,
+impl Bind {
+    /// The address, where it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { address, .. } => Some(*address),
+            Self::Unix(_) | Self::Systemd(_) => None,
+        }
+    }
+}
+
+/// As it is written in `bind`, wildcards as addresses.
+impl fmt::Display for Bind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { address, .. } => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Systemd(name) => write!(f, "systemd:{name}"),
+        }
+    }
 }
 
 /// One listener, with everything inherited already filled in.
@@ -60,8 +86,12 @@ pub struct ListenerConfig {
     pub protocol: Protocol,
     /// The sockets to open, in configuration order; empty when the listener is switched off.
     pub binds: Vec<Bind>,
+    /// The node does not start when none of the binds can be opened.
+    pub required: bool,
     /// Connections of this listener; `None`: only the node's own bound holds.
     pub max_connections: Option<u32>,
+    /// What becomes of a connection beyond that, or beyond the node's bound.
+    pub at_capacity: WhenFull,
     /// TLS policy.
     pub tls: ListenerTls,
     /// Socket options.
@@ -71,24 +101,6 @@ pub struct ListenerConfig {
     /// Bounds per connection and per peer.
     pub limits: ListenerLimits,
 }
-
-/// What a version of this program will speak one day.
-const LATER_PROTOCOLS: [&str; 12] = [
-    "s2s",
-    "component",
-    "http",
-    "proxy65",
-    "console",
-    "multiplex",
-    "metrics",
-    "smtp",
-    "lmtp",
-    "imap",
-    "pop3",
-    "manageSieve",
-];
-
-const PROTOCOLS: [&str; 1] = ["c2s"];
 
 static PROTOCOL: Key = Key {
     name: "protocol",
@@ -102,20 +114,25 @@ static PROTOCOL: Key = Key {
 static BIND: Key = Key {
     name: "bind",
     accepts: Accepts::List(
-        "addresses with port: \"192.0.2.1:5222\", \"[2001:db8::1]:5222\", \"*:5222\" or \"[::]:5222\"",
+        "addresses with port: \"192.0.2.1:5222\", \"[2001:db8::1]:5222\", \"*:5222\" or \"[::]:5222\"; \
+         \"unix:/path/of.sock\"; \"systemd:NAME\"",
     ),
     preset: Preset::Unset("`interfaces` x `ports`"),
     reload: Reload::Rebind,
     doc: "The sockets to open, instead of `interfaces` and `ports`. Host names are not resolved. An empty \
           list switches the listener off. `[::]` also serves IPv4 unless an IPv4 wildcard has the same \
-          port, `network.use_ipv4` is false or `socket.v6_only` says otherwise.",
+          port, `network.use_ipv4` is false or `socket.v6_only` says otherwise. `systemd:NAME` stands for \
+          the sockets that a socket unit hands over under that name. Whoever connects to a Unix socket \
+          counts as loopback.",
     example: "[\"192.0.2.1:5222\", \"[2001:db8::1]:5222\"]",
 };
 
 static INTERFACES: Key = Key {
     name: "interfaces",
     accepts: Accepts::List("addresses, `*` (all IPv4) or `::` (all IPv6)"),
-    preset: Preset::Unset("`network.interfaces`"),
+    preset: Preset::Unset(
+        "`network.interfaces`, or `network.local_interfaces` for protocols that are private",
+    ),
     reload: Reload::Rebind,
     doc: "Addresses, each of which is opened on each of `ports`. An empty list switches the listener off.",
     example: "[\"127.0.0.1\", \"::1\"]",
@@ -124,7 +141,7 @@ static INTERFACES: Key = Key {
 static PORTS: Key = Key {
     name: "ports",
     accepts: Accepts::List("ports from 1 to 65535"),
-    preset: Preset::Unset("`[5222]`; none with `tls.implicit`"),
+    preset: Preset::Unset("`[5222]` for c2s, which has none with `tls.implicit`"),
     reload: Reload::Rebind,
     doc: "Ports, each of which is opened on each of `interfaces`. An empty list switches the listener off.",
     example: "[5222, 5322]",
@@ -135,9 +152,29 @@ static MAX_CONNECTIONS: Key = Key {
     accepts: Accepts::Integer(1, 10_000_000),
     preset: Preset::Unset("only `network.max_connections` holds"),
     reload: Reload::Live,
-    doc: "Connections of this listener. One more is refused with a stream error; lowering the bound closes \
-          nobody.",
+    doc: "Connections of this listener. What becomes of one more says `at_capacity`; lowering the bound \
+          closes nobody.",
     example: "6000",
+};
+
+static AT_CAPACITY: Key = Key {
+    name: "at_capacity",
+    accepts: Accepts::OneOf(&["refuse", "queue"], &[]),
+    preset: Preset::Value("\"refuse\""),
+    reload: Reload::Live,
+    doc: "What becomes of a connection beyond `max_connections` or `network.max_connections`: `refuse` \
+          accepts it and says why it is closed, `queue` leaves it in the kernel's queue until there is room.",
+    example: "",
+};
+
+static REQUIRED: Key = Key {
+    name: "required",
+    accepts: Accepts::Boolean,
+    preset: Preset::Value("false"),
+    reload: Reload::Live,
+    doc: "True: the node does not start (status 71) when none of this listener's sockets can be opened. \
+          Otherwise it starts as long as any listener has one, and tries the others again.",
+    example: "",
 };
 
 pub(crate) static SECTION: SectionSpec = SectionSpec {
@@ -146,21 +183,28 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
           listener `clients` with `protocol = \"c2s\"`. A name has up to 32 of `a-z`, `0-9` and `_`, a \
           letter first.",
     named: Some("clients"),
-    keys: &[&PROTOCOL, &BIND, &INTERFACES, &PORTS, &MAX_CONNECTIONS],
+    keys: &[
+        &PROTOCOL,
+        &BIND,
+        &INTERFACES,
+        &PORTS,
+        &REQUIRED,
+        &MAX_CONNECTIONS,
+        &AT_CAPACITY,
+    ],
     tables: &[
         &policy::TLS,
         &socket::SECTION,
         &policy::TIMEOUTS,
         &policy::LIMITS,
     ],
-    later: &["proxy_protocol", "multiplex", "required", "allow_public"],
+    later: &["proxy_protocol", "multiplex", "allow_public"],
 };
 
 /// What listeners take from other sections.
 pub(crate) struct Inherited<'a> {
-    pub(crate) interfaces: &'a Interfaces,
+    pub(crate) network: &'a Network<'a>,
     pub(crate) certificate: Option<&'a CertificateFiles>,
-    pub(crate) max_connections: u32,
 }
 
 pub(crate) fn read(
@@ -187,7 +231,7 @@ pub(crate) fn read(
             inherited,
         ));
     }
-    binds::resolve(drafts, inherited.interfaces, &mut checker.problems)
+    binds::resolve(drafts, &inherited.network.interfaces, &mut checker.problems)
 }
 
 fn is_listener_name(name: &str) -> bool {
@@ -206,31 +250,38 @@ fn read_listener(
 ) -> binds::Draft {
     let protocol = checker.read(section, &PROTOCOL, |node| {
         let text = text(node).ok_or_else(|| expected(&PROTOCOL, node))?;
-        if text == "c2s" {
-            Ok(Protocol::C2s)
-        } else {
-            Err(wrong_protocol(text))
-        }
+        Protocol::parse(text).ok_or_else(|| wrong_protocol(text))
     });
+    let protocol = protocol.unwrap_or(Protocol::C2s);
+    let (service, network) = (service_of(protocol), inherited.network);
     let max_connections = checker.optional_integer(section, &MAX_CONNECTIONS);
-    let tls = policy::read_tls(
-        checker,
-        &section.child(policy::TLS.name),
-        inherited.certificate,
-    );
+    let tls = &section.child(policy::TLS.name);
+    let tls = policy::read_tls(checker, tls, inherited.certificate, service);
     let (socket, v6_only) = socket::read(checker, &section.child(socket::SECTION.name));
-    let bound = max_connections.unwrap_or(inherited.max_connections);
-    let limits = policy::read_limits(checker, &section.child(policy::LIMITS.name), bound);
-    let endpoints = binds::read(checker, section, inherited.interfaces, tls.implicit);
+    let bound = max_connections.unwrap_or(network.config.max_connections);
+    let limits = section.child(policy::LIMITS.name);
+    let limits = limits.inheriting(&network.limits);
+    let limits = policy::read_limits(checker, &limits, bound, service);
+    let timeouts = section.child(policy::TIMEOUTS.name);
+    let timeouts = timeouts.inheriting(&network.timeouts);
+    let endpoints = binds::read(checker, section, &network.interfaces, service, tls.implicit);
     let config = ListenerConfig {
         name,
-        protocol: protocol.unwrap_or(Protocol::C2s),
+        protocol,
         binds: Vec::new(),
+        required: checker.boolean(section, &REQUIRED),
         max_connections,
+        at_capacity: match checker.word(section, &AT_CAPACITY).as_deref() {
+            Some("queue") => WhenFull::Queue,
+            _ => WhenFull::Refuse,
+        },
         tls,
         socket,
-        timeouts: policy::read_timeouts(checker, &section.child(policy::TIMEOUTS.name)),
-        limits,
+        timeouts: policy::read_timeouts(checker, &timeouts, service),
+        limits: ListenerLimits {
+            traffic: network.traffic_of(protocol).cloned(),
+            ..limits
+        },
     };
     binds::Draft {
         config,

@@ -58,14 +58,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, Rejected> {
 
 fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
     let node = node::read(checker, root);
-    let (network, interfaces) = network::read(checker, root);
+    let network = network::read(checker, root);
     let tls = tls::read(checker, root);
     let (limits, offline_messages) = limits::read(checker, root);
     let firewall = firewall::read(checker, root);
     let inherited = listener::Inherited {
-        interfaces: &interfaces,
+        network: &network,
         certificate: tls.default.as_ref(),
-        max_connections: network.max_connections,
     };
     let listeners = listener::read(checker, root, &inherited);
     let inherited = host::Inherited {
@@ -85,7 +84,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
         authentication: authentication::read(checker, root),
         logging: logging::read(checker, root),
         node,
-        network,
+        network: network.config,
         tls,
         listeners,
         hosts,

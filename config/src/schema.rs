@@ -40,6 +40,7 @@ pub(crate) enum Accepts {
     Duration(Duration, Duration),
     Size(usize, usize),
     Rate,
+    ByteRate,
     /// Words that work now, and words of later versions.
     OneOf(&'static [&'static str], &'static [&'static str]),
     /// A list of such words.
@@ -68,6 +69,9 @@ impl Accepts {
                 format!("a size from {least} to {most}, such as \"64KiB\", \"10kB\" or whole bytes")
             }
             Self::Rate => "a rate such as \"3/h\" or \"120/m\"".to_owned(),
+            Self::ByteRate => {
+                "bytes per second such as \"10KiB/s\", \"10kB/s\" or \"10kb/s\" (1000 bytes), or \"off\"".to_owned()
+            }
             Self::OneOf(now, _) => one_of(now),
             Self::ListOf(words) => format!("a list of {}", one_of(words)),
             Self::Path => "a path".to_owned(),

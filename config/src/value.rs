@@ -75,6 +75,25 @@ pub fn parse_rate(text: &str) -> Option<Rate> {
     })
 }
 
+/// Reads a rate of bytes, in bytes per second: `10KiB/s`, `10kB/s`, `10kb/s` (1000 bytes each).
+///
+/// The units of Prosody (`b`, `kb`, `mb`, `gb`, `tb`) are powers of 1000 bytes. `None` for anything
+/// else, and for zero.
+#[must_use]
+pub fn parse_byte_rate(text: &str) -> Option<usize> {
+    const PROSODY: &[(&str, u64)] = &[
+        ("b", 1),
+        ("kb", 1000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("tb", 1_000_000_000_000),
+    ];
+    let (number, unit) = split_unit(text.strip_suffix("/s")?)?;
+    let factor = factor(PROSODY, unit).or_else(|| factor(SIZE_UNITS, unit))?;
+    let bytes = number.checked_mul(factor).filter(|bytes| *bytes > 0)?;
+    usize::try_from(bytes).ok()
+}
+
 /// Writes a duration in the largest unit that divides it.
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
@@ -181,6 +200,19 @@ mod tests {
             "5000000000/h",
         ] {
             assert_eq!(parse_rate(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn byte_rates_know_the_units_of_prosody_too() {
+        assert_eq!(parse_byte_rate("10kb/s"), Some(10_000));
+        assert_eq!(parse_byte_rate("10kB/s"), Some(10_000));
+        assert_eq!(parse_byte_rate("10KiB/s"), Some(10_240));
+        assert_eq!(parse_byte_rate("512b/s"), Some(512));
+        for wrong in [
+            "", "10", "10kb", "0kb/s", "kb/s", "10kb/m", "1.5kb/s", "10/s", "-1kb/s",
+        ] {
+            assert_eq!(parse_byte_rate(wrong), None, "{wrong}");
         }
     }
 

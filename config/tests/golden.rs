@@ -42,8 +42,11 @@ fn outcome(file: &Path) -> String {
             text.push_str("accepted\n");
             for listener in loaded.config.listeners.values() {
                 for bind in &listener.binds {
-                    let only = if bind.v6_only { " (IPv6 only)" } else { "" };
-                    text.push_str(&format!("{} {}{only}\n", listener.name, bind.address));
+                    let only = match bind {
+                        portcullis_config::Bind::Tcp { v6_only: true, .. } => " (IPv6 only)",
+                        _ => "",
+                    };
+                    text.push_str(&format!("{} {bind}{only}\n", listener.name));
                 }
             }
             text

@@ -45,7 +45,7 @@ pub(crate) fn open_all(config: &Config) -> Result<Vec<Opened>, StartError> {
                 socket.map_err(|error| failures.push(explain(&listener.name, bind, &error)));
             opened.push(Opened {
                 name: listener.name.clone(),
-                bind: *bind,
+                bind: bind.clone(),
                 socket: socket.ok(),
             });
         }
@@ -110,7 +110,7 @@ impl Listeners {
             let before = old.listeners.get(name).filter(|_| rebound.contains(name));
             for bind in before.iter().flat_map(|before| &before.binds) {
                 // A fresh listener opens its socket anew, with the options now in force.
-                core.tree.restart(&path(name, *bind));
+                core.tree.restart(&path(name, bind));
             }
         }
         let mut failures = Vec::new();
@@ -118,7 +118,7 @@ impl Listeners {
             let Some(policy) = self.policies.get(name) else {
                 continue;
             };
-            let spawned = spawn(core, policy, name, bind, None);
+            let spawned = spawn(core, policy, name, bind.clone(), None);
             failures.extend(spawned.err().map(|error| error.to_string()));
         }
         self.policies
@@ -131,9 +131,9 @@ impl Listeners {
 fn binds_beyond<'a>(
     one: &'a Config,
     other: &'a Config,
-) -> impl Iterator<Item = (&'a ListenerName, Bind)> {
+) -> impl Iterator<Item = (&'a ListenerName, &'a Bind)> {
     let all = one.listeners.iter();
-    let all = all.flat_map(|(name, listener)| listener.binds.iter().map(move |bind| (name, *bind)));
+    let all = all.flat_map(|(name, listener)| listener.binds.iter().map(move |bind| (name, bind)));
     all.filter(|(name, bind)| {
         let listener = other.listeners.get(*name);
         !listener.is_some_and(|listener| listener.binds.contains(bind))
@@ -149,8 +149,8 @@ async fn close(core: &Core, path: &ActorPath) {
     }
 }
 
-fn path(name: &ListenerName, bind: Bind) -> ActorPath {
-    ActorPath::root("listeners").child(name).child(bind.address)
+fn path(name: &ListenerName, bind: &Bind) -> ActorPath {
+    ActorPath::root("listeners").child(name).child(bind)
 }
 
 fn spawn(
@@ -164,11 +164,11 @@ fn spawn(
     let first = Arc::new(Mutex::new(socket));
     let spawned = core
         .tree
-        .spawn(path(name, bind), core.workers.handle(0), move |_| {
+        .spawn(path(name, &bind), core.workers.handle(0), move |_| {
             Listener::new(
                 Arc::clone(&shared),
                 Arc::clone(&policy),
-                bind,
+                bind.clone(),
                 Arc::clone(&first),
             )
         });

@@ -26,14 +26,16 @@ pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<StdListener> {
 }
 
 fn bound(bind: &Bind, options: &SocketConfig, reuse_port: bool) -> io::Result<Socket> {
-    let address = bind.address;
+    let Bind::Tcp { address, v6_only } = *bind else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     if address.is_ipv6() {
-        socket.set_only_v6(bind.v6_only)?;
+        socket.set_only_v6(v6_only)?;
     }
     socket.set_reuse_address(options.reuse_address)?;
     if reuse_port {

@@ -1,27 +1,67 @@
 //! Addresses to listen on, as text.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
-use crate::checker::{found, integer, text};
+use crate::checker::{found, integer, locate_file, text};
 use crate::tree::Node;
 
-/// An entry of `bind`: a literal address with its port.
-pub(crate) fn parse_bind(node: &Node) -> Result<SocketAddr, String> {
+/// An entry of `bind`, before it is known whether `[::]` leaves IPv4 alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Address(SocketAddr),
+    Unix(PathBuf),
+    Systemd(String),
+}
+
+/// What the kernel takes as the path of a socket, in bytes with the one that ends it.
+const MAX_SOCKET_PATH: usize = 108;
+
+/// An entry of `bind`; relative paths start at `base`.
+pub(crate) fn parse_bind(node: &Node, base: &Path) -> Result<Target, String> {
     let text = text(node).ok_or_else(|| {
         format!(
             "expected an address with port such as \"192.0.2.1:5222\", found {}",
             found(node)
         )
     })?;
-    for scheme in ["unix:", "systemd:"] {
-        if text.starts_with(scheme) {
-            return Err(format!(
-                "{text:?}: {scheme} is not yet supported in this version"
-            ));
-        }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return parse_path(text, path)
+            .map(|path| Target::Unix(locate_file(base, &node.place, path)));
+    }
+    if let Some(name) = text.strip_prefix("systemd:") {
+        return parse_systemd(text, name).map(Target::Systemd);
     }
     let (address, port) = split_port(text)?;
-    Ok(SocketAddr::new(parse_bind_address(text, address)?, port))
+    let address = parse_bind_address(text, address)?;
+    Ok(Target::Address(SocketAddr::new(address, port)))
+}
+
+fn parse_path<'a>(text: &str, path: &'a str) -> Result<&'a str, String> {
+    if path.is_empty() || path.contains('\0') || path.ends_with('/') {
+        return Err(format!(
+            "{text:?} names no socket: write one such as \"unix:/run/portcullis/c2s.sock\""
+        ));
+    }
+    if path.len() >= MAX_SOCKET_PATH {
+        return Err(format!(
+            "the path of a socket has at most {} bytes, {text:?} has {}",
+            MAX_SOCKET_PATH - 1,
+            path.len()
+        ));
+    }
+    Ok(path)
+}
+
+/// As in `FileDescriptorName=` of systemd.socket: printable ASCII without a colon.
+fn parse_systemd(text: &str, name: &str) -> Result<String, String> {
+    let good = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    if name.is_empty() || name.len() > 255 || !name.bytes().all(good) {
+        return Err(format!(
+            "{text:?} names no socket of systemd: write the FileDescriptorName= of its unit, such as \"systemd:c2s\""
+        ));
+    }
+    Ok(name.to_owned())
 }
 
 fn split_port(text: &str) -> Result<(&str, u16), String> {

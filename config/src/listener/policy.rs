@@ -1,11 +1,15 @@
 //! `tls`, `timeouts` and `limits` of a listener.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jid::BareJid;
+
+use super::service::Service;
 use crate::checker::{Checker, Section, found, text, wrong_one_of};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
 use crate::tls::{self, CertificateFiles, read_pair};
-use crate::value::show_size;
+use crate::value::{Rate, show_size};
 
 /// When and how a listener encrypts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,49 @@ pub struct ListenerTimeouts {
     pub send: Duration,
     /// Silence of the peer after which it is asked or dropped.
     pub read: Duration,
+    /// Longest wait after a failed accept.
+    pub accept_retry_max: Duration,
+}
+
+/// What becomes of a connection for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is accepted, told and closed.
+    Refuse,
+    /// It is not accepted until there is room.
+    Queue,
+}
+
+/// How fast one connection may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that are regained in a second; at least 1.
+    pub per_second: usize,
+    /// Bytes that may come at once after a pause; at least 1.
+    pub burst: usize,
+    /// Whom this does not concern: bare JIDs, and domains for all of their users.
+    pub unlimited: BTreeSet<BareJid>,
+}
+
+impl Traffic {
+    pub(crate) fn new(per_second: usize, burst: Duration, unlimited: BTreeSet<BareJid>) -> Self {
+        let bytes = (per_second as u128).saturating_mul(burst.as_millis()) / 1000;
+        Self {
+            per_second,
+            burst: usize::try_from(bytes).unwrap_or(usize::MAX).max(1),
+            unlimited,
+        }
+    }
+
+    /// Whether this user may send without a bound.
+    #[must_use]
+    pub fn spares(&self, user: &BareJid) -> bool {
+        self.unlimited.contains(user)
+            || self
+                .unlimited
+                .iter()
+                .any(|spared| spared.node().is_none() && spared.domain() == user.domain())
+    }
 }
 
 /// Bounds of one connection and one peer.
@@ -50,17 +97,21 @@ pub struct ListenerLimits {
     pub send_buffer: usize,
     /// Connections from one IPv4 address or IPv6 /64; `None`: no bound. Loopback is exempt.
     pub per_ip: Option<u32>,
+    /// New connections from one IPv4 address or IPv6 /64; `None`: no bound. Loopback is exempt.
+    pub per_ip_rate: Option<Rate>,
     /// Connections of this listener that have not authenticated yet.
     pub unauthenticated: u32,
+    /// How fast one connection may send; `None`: as it likes.
+    pub traffic: Option<Traffic>,
 }
 
 static ENABLED: Key = Key {
     name: "enabled",
     accepts: Accepts::Boolean,
-    preset: Preset::Value("true"),
+    preset: Preset::Unset("true for c2s"),
     reload: Reload::NewConnections,
     doc: "False: no TLS at all, and STARTTLS is not offered.",
-    example: "",
+    example: "false",
 };
 
 static IMPLICIT: Key = Key {
@@ -144,51 +195,61 @@ const fn timeout(name: &'static str, most: u64, preset: &'static str, doc: &'sta
 
 static AUTHENTICATE: Key = Key {
     reload: Reload::NewConnections,
+    preset: Preset::Unset("`\"5m\"` for c2s"),
+    example: "\"45s\"",
     ..timeout(
         "authenticate",
         3600,
-        "\"5m\"",
+        "",
         "From accept to the end of authentication. Then the stream ends with `connection-timeout`.",
     )
 };
 
-static CLOSE: Key = timeout(
+pub(crate) static CLOSE: Key = timeout(
     "close",
     300,
     "\"5s\"",
     "How long to wait for the peer's closing tag.",
 );
 
-static SEND: Key = timeout(
+pub(crate) static SEND: Key = timeout(
     "send",
     3600,
     "\"3m\"",
     "Queued bytes that make no progress for so long end the connection.",
 );
 
-static READ: Key = timeout(
+pub(crate) static READ: Key = timeout(
     "read",
     86_400,
     "\"14m\"",
     "Silence after which a client is asked whether it is there; before a stream header it is dropped.",
 );
 
+pub(crate) static ACCEPT_RETRY_MAX: Key = timeout(
+    "accept_retry_max",
+    60,
+    "\"1s\"",
+    "Longest wait after a connection could not be accepted. The first wait is of 5 ms, each is twice as \
+     long as the one before.",
+);
+
 pub(crate) static TIMEOUTS: SectionSpec = SectionSpec {
     name: "timeouts",
-    doc: "Deadlines of one connection.",
+    doc: "Deadlines of one connection. What is absent here is looked up in `[network.timeouts]`.",
     named: None,
-    keys: &[&AUTHENTICATE, &CLOSE, &SEND, &READ],
+    keys: &[&AUTHENTICATE, &CLOSE, &SEND, &READ, &ACCEPT_RETRY_MAX],
     tables: &[],
-    later: &["connect", "accept_retry_max", "detect"],
+    later: &["connect", "detect"],
 };
 
 static STANZA: Key = Key {
     name: "stanza",
     accepts: Accepts::Size(10_000, 64 << 20),
-    preset: Preset::Value("\"256KiB\""),
+    preset: Preset::Unset("`\"256KiB\"` for c2s"),
     reload: Reload::Live,
     doc: "Bytes of one stanza. A longer one ends the stream with `policy-violation`.",
-    example: "",
+    example: "\"256KiB\"",
 };
 
 static PRE_AUTH_STANZA: Key = Key {
@@ -200,7 +261,7 @@ static PRE_AUTH_STANZA: Key = Key {
     example: "",
 };
 
-static SEND_BUFFER: Key = Key {
+pub(crate) static SEND_BUFFER: Key = Key {
     name: "send_buffer",
     accepts: Accepts::Size(10_000, 1 << 30),
     preset: Preset::Value("\"4MiB\""),
@@ -219,6 +280,16 @@ static PER_IP: Key = Key {
     example: "50",
 };
 
+static PER_IP_RATE: Key = Key {
+    name: "per_ip_rate",
+    accepts: Accepts::Rate,
+    preset: Preset::Unset("no bound"),
+    reload: Reload::Live,
+    doc: "New connections from one IPv4 address or IPv6 /64. So many may come at once, and are regained \
+          over that time; one more is refused. Loopback is exempt.",
+    example: "\"120/m\"",
+};
+
 static UNAUTHENTICATED: Key = Key {
     name: "unauthenticated",
     accepts: Accepts::Integer(1, 10_000_000),
@@ -231,26 +302,31 @@ static UNAUTHENTICATED: Key = Key {
 
 pub(crate) static LIMITS: SectionSpec = SectionSpec {
     name: "limits",
-    doc: "Bounds of one connection and one peer.",
+    doc: "Bounds of one connection and one peer. `send_buffer` is looked up in `[network.limits]` where it \
+          is absent here.",
     named: None,
     keys: &[
         &STANZA,
         &PRE_AUTH_STANZA,
         &SEND_BUFFER,
         &PER_IP,
+        &PER_IP_RATE,
         &UNAUTHENTICATED,
     ],
     tables: &[],
-    later: &["per_ip_rate", "total_send_buffer", "c2s"],
+    later: &[],
 };
 
 pub(crate) fn read_tls(
     checker: &mut Checker,
     section: &Section<'_>,
     default: Option<&CertificateFiles>,
+    service: &Service,
 ) -> ListenerTls {
-    let enabled = checker.boolean(section, &ENABLED);
     let implicit = checker.boolean(section, &IMPLICIT);
+    let enabled = checker
+        .optional_boolean(section, &ENABLED)
+        .unwrap_or(service.is_encrypted || implicit);
     let required = checker.optional_boolean(section, &REQUIRED);
     if implicit && !enabled {
         checker.refuse(section, &IMPLICIT, "implicit TLS needs tls.enabled = true");
@@ -295,12 +371,19 @@ pub(crate) fn read_tls(
     }
 }
 
-pub(crate) fn read_timeouts(checker: &mut Checker, section: &Section<'_>) -> ListenerTimeouts {
+pub(crate) fn read_timeouts(
+    checker: &mut Checker,
+    section: &Section<'_>,
+    service: &Service,
+) -> ListenerTimeouts {
     ListenerTimeouts {
-        authenticate: checker.duration(section, &AUTHENTICATE),
+        authenticate: checker
+            .optional_duration(section, &AUTHENTICATE)
+            .unwrap_or(service.authenticate),
         close: checker.duration(section, &CLOSE),
         send: checker.duration(section, &SEND),
         read: checker.duration(section, &READ),
+        accept_retry_max: checker.duration(section, &ACCEPT_RETRY_MAX),
     }
 }
 
@@ -308,15 +391,20 @@ pub(crate) fn read_limits(
     checker: &mut Checker,
     section: &Section<'_>,
     max_connections: u32,
+    service: &Service,
 ) -> ListenerLimits {
     let limits = ListenerLimits {
-        stanza: checker.size(section, &STANZA),
+        stanza: checker
+            .optional_size(section, &STANZA)
+            .unwrap_or(service.stanza),
         pre_auth_stanza: checker.size(section, &PRE_AUTH_STANZA),
         send_buffer: checker.size(section, &SEND_BUFFER),
         per_ip: checker.optional_integer(section, &PER_IP),
+        per_ip_rate: checker.rate(section, &PER_IP_RATE),
         unauthenticated: checker
             .optional_integer(section, &UNAUTHENTICATED)
             .unwrap_or(max_connections.div_ceil(2)),
+        traffic: None,
     };
     let stanza = show_size(limits.stanza);
     if limits.pre_auth_stanza > limits.stanza {

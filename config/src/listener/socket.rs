@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::checker::{Checker, Section, expected};
+use crate::checker::{Checker, Section, expected, integer, text};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 use crate::tree::{Node, Value};
 use crate::value::parse_duration;
@@ -41,6 +41,12 @@ pub struct SocketConfig {
     pub tos_v4: Option<u32>,
     /// `IPV6_TCLASS`, 0 to 255.
     pub tclass_v6: Option<u32>,
+    /// Permissions of a Unix socket.
+    pub unix_mode: u32,
+    /// Owner of a Unix socket: a user's name or number.
+    pub unix_owner: Option<String>,
+    /// Group of a Unix socket: its name or number.
+    pub unix_group: Option<String>,
 }
 
 static BACKLOG: Key = Key {
@@ -144,6 +150,33 @@ static V6_ONLY: Key = Key {
     example: "true",
 };
 
+static UNIX_MODE: Key = Key {
+    name: "unix_mode",
+    accepts: Accepts::Text("octal permissions as text, such as \"0660\""),
+    preset: Preset::Value("\"0660\""),
+    reload: Reload::Rebind,
+    doc: "Permissions of the sockets of `unix:` binds.",
+    example: "",
+};
+
+static UNIX_OWNER: Key = Key {
+    name: "unix_owner",
+    accepts: Accepts::Text("the name or number of a user"),
+    preset: Preset::Unset("the user the node runs as"),
+    reload: Reload::Rebind,
+    doc: "Owner of the sockets of `unix:` binds; another than the node's own takes a privilege.",
+    example: "\"portcullis\"",
+};
+
+static UNIX_GROUP: Key = Key {
+    name: "unix_group",
+    accepts: Accepts::Text("the name or number of a group"),
+    preset: Preset::Unset("the group the node runs as"),
+    reload: Reload::Rebind,
+    doc: "Group of the sockets of `unix:` binds.",
+    example: "\"www-data\"",
+};
+
 pub(crate) static SECTION: SectionSpec = SectionSpec {
     name: "socket",
     doc: "Options of the listening sockets and of those they accept.",
@@ -160,6 +193,9 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &TOS_V4,
         &TCLASS_V6,
         &V6_ONLY,
+        &UNIX_MODE,
+        &UNIX_OWNER,
+        &UNIX_GROUP,
     ],
     tables: &[],
     later: &[],
@@ -179,8 +215,32 @@ pub(crate) fn read(checker: &mut Checker, section: &Section<'_>) -> (SocketConfi
         receive_buffer: checker.optional_size(section, &RECEIVE_BUFFER),
         tos_v4: checker.optional_integer(section, &TOS_V4),
         tclass_v6: checker.optional_integer(section, &TCLASS_V6),
+        unix_mode: checker.read(section, &UNIX_MODE, mode).unwrap_or(0o660),
+        unix_owner: checker.read(section, &UNIX_OWNER, |node| principal(&UNIX_OWNER, node)),
+        unix_group: checker.read(section, &UNIX_GROUP, |node| principal(&UNIX_GROUP, node)),
     };
     (config, checker.optional_boolean(section, &V6_ONLY))
+}
+
+fn mode(node: &Node) -> Result<u32, String> {
+    let digits = text(node).filter(|text| (3..=4).contains(&text.len()));
+    digits
+        .and_then(|digits| u32::from_str_radix(digits, 8).ok())
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| expected(&UNIX_MODE, node))
+}
+
+/// A user or a group; whether there is one is known when the socket is opened.
+fn principal(key: &Key, node: &Node) -> Result<String, String> {
+    let good = |text: &&str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b':')
+    };
+    let name = text(node).filter(good).map(str::to_owned);
+    name.or_else(|| integer(node).map(|number| number.to_string()))
+        .ok_or_else(|| expected(key, node))
 }
 
 fn keepalive(node: &Node) -> Result<Keepalive, String> {

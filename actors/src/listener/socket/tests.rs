@@ -22,15 +22,20 @@ fn listener(address: &str, set: &[&str]) -> (ListenerConfig, Bind) {
     };
     let config: Config = portcullis_config::load(&sources).unwrap().config;
     let listener = config.listeners.values().next().unwrap().clone();
-    let bind = listener.binds[0];
+    let bind = listener.binds[0].clone();
     (listener, bind)
+}
+
+fn with_v6_only(bind: &Bind, v6_only: bool) -> Bind {
+    let address = bind.address().unwrap();
+    Bind::Tcp { address, v6_only }
 }
 
 /// The kernel's view of an accepted connection, and the client's end.
 async fn accepted(address: &str, set: &[&str]) -> (Socket, std::net::TcpStream) {
     let (config, bind) = listener(address, set);
     let socket = TcpListener::from_std(open(&bind, &config.socket).unwrap()).unwrap();
-    let client = std::net::TcpStream::connect(bind.address).unwrap();
+    let client = std::net::TcpStream::connect(bind.address().unwrap()).unwrap();
     let (stream, _) = socket.accept().await.unwrap();
     adjust(&stream, &config, stream.local_addr().unwrap()).unwrap();
     (stream.into_std().unwrap().into(), client)
@@ -94,9 +99,9 @@ async fn ipv6_has_options_of_its_own() {
 #[tokio::test]
 async fn an_ipv4_client_of_a_dual_socket_gets_the_options_of_ipv4() {
     let (config, mut bind) = listener("::", &["socket.ttl=7", "socket.tos_v4=16"]);
-    bind.v6_only = false;
+    bind = with_v6_only(&bind, false);
     let socket = TcpListener::from_std(open(&bind, &config.socket).unwrap()).unwrap();
-    let _client = std::net::TcpStream::connect(("127.0.0.1", bind.address.port())).unwrap();
+    let _client = std::net::TcpStream::connect(("127.0.0.1", bind.address().unwrap().port())).unwrap();
     let (stream, peer) = socket.accept().await.unwrap();
     assert!(peer.is_ipv6() && peer.ip().to_canonical().is_ipv4());
     adjust(&stream, &config, stream.local_addr().unwrap()).unwrap();
@@ -111,9 +116,9 @@ async fn an_ipv4_client_of_a_dual_socket_gets_the_options_of_ipv4() {
 fn v6_only_leaves_ipv4_alone() {
     for v6_only in [true, false] {
         let (config, mut bind) = listener("::", &[]);
-        bind.v6_only = v6_only;
+        bind = with_v6_only(&bind, v6_only);
         let _socket = open(&bind, &config.socket).unwrap();
-        let client = std::net::TcpStream::connect(("127.0.0.1", bind.address.port()));
+        let client = std::net::TcpStream::connect(("127.0.0.1", bind.address().unwrap().port()));
         assert_eq!(client.is_err(), v6_only);
     }
 }
@@ -148,7 +153,7 @@ fn reuse_address_does_not_wait_for_old_connections() {
     let (config, bind) = listener("127.0.0.1", &["socket.reuse_port=false"]);
     let leave_one_waiting = || {
         let socket = open(&bind, &config.socket).unwrap();
-        let client = std::net::TcpStream::connect(bind.address).unwrap();
+        let client = std::net::TcpStream::connect(bind.address().unwrap()).unwrap();
         let (server, _) = loop {
             match socket.accept() {
                 Ok(accepted) => break accepted,
