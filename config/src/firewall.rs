@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::checker::{Checker, Section, found, locate_file, readable, text};
+use crate::http_lists::{self, HttpListsConfig};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 
 /// Where a script comes from.
@@ -40,6 +41,24 @@ pub struct FirewallConfig {
     pub multirate_cache_limit: usize,
     /// Where `FROM COUNTRY` looks addresses up; scripts can not use it without.
     pub geoip_database: Option<PathBuf>,
+    /// What a condition comes to that asks a list which has never been loaded.
+    pub when_unknown: WhenUnknown,
+    /// How lists are fetched over http.
+    pub http_lists: HttpListsConfig,
+}
+
+/// What a condition comes to that asks a list which has never been loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenUnknown {
+    /// As if the list were empty.
+    #[default]
+    NotListed,
+    /// As if everything were in the list.
+    Listed,
+    /// It does not hold, with `NOT` or without.
+    Skip,
+    /// It holds, with `NOT` or without.
+    Match,
 }
 
 const SHIPPED: &str = "shipped:";
@@ -82,13 +101,31 @@ static GEOIP_DATABASE: Key = Key {
     example: "\"/var/lib/GeoIP/GeoLite2-Country.mmdb\"",
 };
 
+static WHEN_UNKNOWN: Key = Key {
+    name: "when_unknown",
+    accepts: Accepts::OneOf(&["not-listed", "listed", "skip", "match"], &[]),
+    preset: Preset::Value("\"not-listed\""),
+    reload: Reload::Live,
+    doc: "What `CHECK LIST` and `SCAN` come to while a list over http has never been loaded, neither now nor \
+          before the last restart. `not-listed`: as if it were empty, as mod_firewall has it; so a rule with `NOT` \
+          matches. `listed`: as if everything were in it. `skip`: the condition does not hold, with `NOT` or \
+          without, and the rule is skipped. `match`: it holds, with `NOT` or without. A list may have its own: \
+          `%LIST name: https://... (when_unknown: skip)`.",
+    example: "",
+};
+
 pub(crate) static SECTION: SectionSpec = SectionSpec {
     name: "firewall",
     doc: "The scripts that decide about every stanza.",
     named: None,
-    keys: &[&SCRIPTS, &MULTIRATE_CACHE_LIMIT, &GEOIP_DATABASE],
-    tables: &[],
-    later: &["when_unknown", "shadow", "chains"],
+    keys: &[
+        &SCRIPTS,
+        &MULTIRATE_CACHE_LIMIT,
+        &GEOIP_DATABASE,
+        &WHEN_UNKNOWN,
+    ],
+    tables: &[&http_lists::SECTION],
+    later: &["shadow", "chains"],
 };
 
 pub(crate) static HOST_SECTION: SectionSpec = SectionSpec {
@@ -106,6 +143,13 @@ pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> FirewallConfig 
         scripts: read_scripts(checker, &section, &SCRIPTS, &[]),
         multirate_cache_limit: checker.integer(&section, &MULTIRATE_CACHE_LIMIT),
         geoip_database: checker.file(&section, &GEOIP_DATABASE),
+        when_unknown: match checker.word(&section, &WHEN_UNKNOWN).as_deref() {
+            Some("listed") => WhenUnknown::Listed,
+            Some("skip") => WhenUnknown::Skip,
+            Some("match") => WhenUnknown::Match,
+            _ => WhenUnknown::NotListed,
+        },
+        http_lists: http_lists::read(checker, &section),
     }
 }
 

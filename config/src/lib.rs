@@ -22,6 +22,7 @@ mod diff;
 mod example;
 mod firewall;
 mod host;
+mod http_lists;
 mod layers;
 mod limits;
 mod listener;
@@ -45,8 +46,9 @@ use jid::DomainPart;
 pub use authentication::AuthenticationConfig;
 pub use diff::{Change, Diff};
 pub use example::{example, reference};
-pub use firewall::{FirewallConfig, ScriptSource};
+pub use firewall::{FirewallConfig, ScriptSource, WhenUnknown};
 pub use host::{ContactAddresses, HostConfig, RegistrationConfig};
+pub use http_lists::HttpListsConfig;
 pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;
 pub use listener::{
