@@ -92,6 +92,15 @@ impl Objects {
         self.entries.iter()
     }
 
+    /// The lists of that name, of all scripts.
+    pub(crate) fn lists<'o>(&'o self, name: &str) -> impl Iterator<Item = &'o Arc<List>> {
+        self.named("LIST", name)
+            .filter_map(|entry| match &entry.object {
+                Object::List(list) => Some(list),
+                _ => None,
+            })
+    }
+
     /// Adds an object; true if the script had defined that name before, which is then forgotten.
     pub(crate) fn add(&mut self, entry: Entry) -> bool {
         let names = self.index.entry(entry.object.keyword()).or_default();

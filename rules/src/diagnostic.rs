@@ -49,6 +49,8 @@ pub enum Code {
     Normalised,
     /// A feature that this version, or its configuration, does not have.
     Unsupported,
+    /// A line of a context that can not be read, or does not fit the scripts.
+    Context,
     /// A word that can never match, a rule that can never run, or a definition that nothing uses.
     Suspicious,
 }
@@ -78,6 +80,7 @@ impl Code {
             Self::Encoding => "encoding",
             Self::Normalised => "normalised",
             Self::Unsupported => "unsupported",
+            Self::Context => "context",
             Self::Suspicious => "suspicious",
         }
     }

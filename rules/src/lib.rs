@@ -28,6 +28,7 @@ mod actions;
 mod address;
 mod check;
 mod conditions;
+pub mod context;
 pub mod definitions;
 mod diagnostic;
 mod expression;

@@ -56,6 +56,8 @@ impl Session {
 pub struct World {
     /// The time.
     pub now: Timestamp,
+    /// Seconds by which local time is ahead of UTC.
+    pub utc_offset: i32,
     /// Local hosts.
     pub hosts: BTreeSet<String>,
     /// Sessions by name.
@@ -82,6 +84,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             now: Timestamp::from_nanoseconds(1_700_000_000_000_000_000),
+            utc_offset: 0,
             hosts: BTreeSet::from(["example.com".to_owned()]),
             sessions: BTreeMap::new(),
             origin: String::new(),
@@ -188,7 +191,7 @@ impl Facts for World {
     }
 
     fn utc_offset(&self) -> i32 {
-        0
+        self.utc_offset
     }
 
     fn origin(&self) -> Origin<'_> {

@@ -130,14 +130,28 @@ impl List {
         if matches!(self.definition.backend, Backend::Http { .. }) {
             return;
         }
+        if let Some(text) = self.definition.filtered(text) {
+            self.put(&text, is_added);
+        }
+    }
+
+    /// Makes an http list too contain the text, for tries without live traffic.
+    pub(crate) fn hold(&self, text: &[u8]) {
         let Some(text) = self.definition.filtered(text) else {
             return;
         };
+        match self.definition.hash {
+            Some(hash) => self.put(hash.hex(&text).as_bytes(), true),
+            None => self.put(&text, true),
+        }
+    }
+
+    fn put(&self, text: &[u8], is_added: bool) {
         let mut changes = self.changes.write();
         if is_added || self.definition.backend != Backend::Memory {
-            changes.insert(&text, is_added);
+            changes.insert(text, is_added);
         } else {
-            changes.remove(&text);
+            changes.remove(text);
         }
         while changes.len() > self.limit {
             changes.remove_oldest();
