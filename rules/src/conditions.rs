@@ -25,6 +25,7 @@ mod kind;
 mod leaving;
 mod limit;
 mod may;
+pub(crate) mod on_fetched_list;
 mod origin_marked;
 mod payload;
 mod pending_subscription;
@@ -156,6 +157,11 @@ pub(crate) trait Condition: std::fmt::Debug + Send + Sync {
     /// True if evaluating it changes something.
     fn has_side_effect(&self) -> bool {
         false
+    }
+
+    /// For conditions on lists: whether there is anything to look up in the list.
+    fn asks_list(&self, _: &mut Run<'_>) -> bool {
+        true
     }
 
     /// True if remembering its outcome costs less than asking again.

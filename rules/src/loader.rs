@@ -32,10 +32,11 @@ pub trait Loader {
     fn read(&self, path: &str) -> Result<Vec<u8>, LoadError>;
 
     /// The contents of a file or http list. A loader that shares them between hosts answers with the same handle
-    /// for the same source and options, and replaces what is in it when the source changes.
+    /// for the same source and options, and replaces what is in it when the source changes. One that fetches nothing
+    /// leaves http lists as they are before their first answer: unknown.
     ///
     /// # Errors
-    /// If the source can not be read, or this loader can not fetch such lists.
+    /// If the source can not be read.
     fn list(&self, definition: &ListDefinition) -> Result<SharedContents, LoadError> {
         match &definition.backend {
             Backend::Memory => Ok(SharedContents::default()),
@@ -49,9 +50,9 @@ pub trait Loader {
                 Err(LoadError::Missing(_)) if *may_be_missing => Ok(SharedContents::default()),
                 Err(error) => Err(error),
             },
-            Backend::Http { .. } => Err(LoadError::Unsupported(
-                "lists over http are not supported here".into(),
-            )),
+            Backend::Http { .. } => Ok(Arc::new(ArcSwap::from_pointee(
+                ListContents::never_loaded(),
+            ))),
         }
     }
 }

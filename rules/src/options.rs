@@ -1,5 +1,6 @@
 //! What the configuration says about the language itself.
 
+use crate::definitions::list::definition::WhenUnknown;
 use crate::program::RunLimits;
 
 /// A chain that the administrator has attached to server events.
@@ -11,6 +12,8 @@ pub struct ExtraChain {
     pub events: Vec<String>,
     /// False for a kind of chain that does not exist here.
     pub is_event_chain: bool,
+    /// It runs before the built-in chain of the same stanzas, and not after it.
+    pub runs_before: bool,
 }
 
 /// Settings of the language.
@@ -28,6 +31,8 @@ pub struct Options {
     /// Conditions that the configuration leaves without what they need, and what to set: a script that uses one is
     /// rejected with that advice.
     pub unconfigured: Vec<(&'static str, &'static str)>,
+    /// What a condition on a list that has never been loaded comes to, unless the list says.
+    pub when_unknown: WhenUnknown,
 }
 
 impl Options {
@@ -50,6 +55,7 @@ impl Default for Options {
             limits: RunLimits::default(),
             unsupported: Vec::new(),
             unconfigured: Vec::new(),
+            when_unknown: WhenUnknown::default(),
         }
     }
 }

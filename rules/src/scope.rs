@@ -63,6 +63,8 @@ pub(crate) struct Scope<'c> {
     pub(crate) warnings: Vec<Refusal>,
     /// True once the value has named a definition, whose meaning depends on the script.
     pub(crate) is_script_bound: bool,
+    /// The list that the value has named, if any.
+    pub(crate) list: Option<Arc<List>>,
 }
 
 impl Scope<'_> {
@@ -133,7 +135,10 @@ impl Scope<'_> {
 
     pub(crate) fn list(&mut self, name: &str) -> Result<Arc<List>, Refusal> {
         match self.object("LIST", name, "Unknown list")? {
-            Object::List(list) => Ok(list),
+            Object::List(list) => {
+                self.list = Some(Arc::clone(&list));
+                Ok(list)
+            }
             _ => Err(Refusal::new(
                 Code::Undefined,
                 format!("Unknown list: {name}"),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::actions::{self, Action};
+use crate::conditions::on_fetched_list::OnFetchedList;
 use crate::conditions::{self, Condition, Parameter};
 use crate::definitions::list::definition::Backend;
 use crate::definitions::list::{self, List};
 use crate::definitions::zone::Zone;
 use crate::definitions::{Entry, Object, Objects, SearchId, pattern, rate, unescape};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::events::BUILT_IN;
 use crate::limiter::Limiter;
 use crate::loader::{LoadError, Loader};
 use crate::options::Options;
@@ -20,8 +22,6 @@ use crate::syntax::ast::{self, Item, Text};
 use crate::syntax::span::Span;
 
 use super::Candidate;
-
-const BUILT_IN: [&str; 3] = ["preroute", "deliver", "deliver_remote"];
 
 /// A condition line that was understood.
 pub(super) struct CheckDraft {
@@ -268,6 +268,7 @@ impl Tools<'_> {
             events: Vec::new(),
             warnings: Vec::new(),
             is_script_bound: false,
+            list: None,
         }
     }
 
@@ -316,19 +317,43 @@ impl Tools<'_> {
         } else {
             u32::MAX
         };
+        let list = scope.list;
         warn(scope.warnings, span, out);
         match parsed {
-            Ok(made) => Some(CheckDraft {
-                condition: made,
-                is_negated: condition.negated,
-                key: (script, format!("{name}:{}", value.unwrap_or_default())),
-                text: condition.line.text.clone(),
-            }),
+            Ok(made) => {
+                let key = (script, format!("{name}:{}", value.unwrap_or_default()));
+                let draft = CheckDraft {
+                    condition: made,
+                    is_negated: condition.negated,
+                    key,
+                    text: condition.line.text.clone(),
+                };
+                Some(self.with_unknown(draft, list))
+            }
             Err(refusal) => {
                 out.push(diagnostic(refusal, span));
                 None
             }
         }
+    }
+
+    /// A condition on a list that may be unknown sees to its `NOT` itself: unknown is neither true nor false.
+    fn with_unknown(&self, mut draft: CheckDraft, list: Option<Arc<List>>) -> CheckDraft {
+        let Some(list) = list.filter(|list| list.may_be_unknown()) else {
+            return draft;
+        };
+        let policy = list.definition().when_unknown;
+        let policy = policy.unwrap_or(self.options.when_unknown);
+        if draft.is_negated {
+            draft.key.1.insert_str(0, "NOT ");
+        }
+        draft.condition = Box::new(OnFetchedList {
+            condition: draft.condition,
+            list,
+            is_negated: std::mem::take(&mut draft.is_negated),
+            when_unknown: policy,
+        });
+        draft
     }
 
     fn action(

@@ -96,6 +96,12 @@ impl Condition for Scan {
             .any(|found| self.list.contains(Self::token(text, &found, &mut position)))
     }
 
+    fn asks_list(&self, run: &mut Run<'_>) -> bool {
+        run.load_xml(self.search);
+        let (text, budget) = run.search(self.search);
+        self.pattern.matches(text, budget).next().is_some()
+    }
+
     fn is_worth_sharing(&self) -> bool {
         true
     }

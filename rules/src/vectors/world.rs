@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::definitions::list::SharedContents;
 use crate::definitions::list::contents::ListContents;
 use crate::definitions::list::definition::{Backend, ListDefinition};
-use crate::definitions::list::http::{Answer, Schedule};
+use crate::definitions::list::http::{Bounds, EntryReader, RETRY, Schedule, Validators};
 use crate::world::{Roster, Session, World};
 use crate::{ExtraChain, LoadError, Loader, Options, OriginKind, Subscription, Timestamp};
 
@@ -151,6 +151,7 @@ pub(super) fn options(context: &Value) -> Options {
             name: name.clone(),
             events: items(chain.get("events")).map(str::to_owned).collect(),
             is_event_chain: text(chain.get("type")) == Some("event"),
+            runs_before: false,
         });
     }
     options
@@ -167,6 +168,7 @@ pub(super) struct Asked {
 
 struct HttpList {
     schedule: Schedule,
+    reader: EntryReader,
     contents: SharedContents,
 }
 
@@ -225,28 +227,31 @@ impl Files {
         let answers = self.answers.get(&request.url);
         let answer = answers.and_then(|answers| answers.get(*turn).or(answers.last()));
         *turn += 1;
-        let answer = Answer {
-            code: answer
-                .and_then(|answer| answer.get("code"))
-                .and_then(Value::as_u64)
-                .and_then(|code| u16::try_from(code).ok())
-                .unwrap_or(0),
-            body: answer
-                .and_then(|answer| text(answer.get("body")))
-                .unwrap_or_default()
-                .into(),
+        let code = answer.and_then(|answer| answer.get("code")?.as_u64());
+        let code = u16::try_from(code.unwrap_or(0)).unwrap_or(0);
+        let body = answer.and_then(|answer| text(answer.get("body")));
+        let validators = Validators {
             etag: answer
                 .and_then(|answer| text(answer.get("etag")))
                 .map(str::to_owned),
+            last_modified: None,
         };
         self.asked.borrow_mut().push(Asked {
             url: request.url,
             at: now.seconds_since(Timestamp::default()),
-            if_none_match: request.if_none_match,
+            if_none_match: request.validators.etag,
             is_insecure: !request.verify_certificate,
         });
-        if let Some(contents) = list.schedule.answered(&answer, now, Duration::ZERO) {
-            list.contents.store(Arc::new(contents));
+        let body = body.unwrap_or_default().as_bytes();
+        match (code, list.reader.read(body, &Bounds::default())) {
+            (200, Ok(contents)) => {
+                list.contents.store(Arc::new(contents));
+                list.schedule.replaced(validators, now, Duration::ZERO);
+            }
+            (304, _) => list.schedule.kept(now, Duration::ZERO),
+            _ => {
+                list.schedule.refused(code, RETRY, now, Duration::ZERO);
+            }
         }
     }
 }
@@ -295,10 +300,12 @@ impl Loader for Files {
                     return Ok(known.contents.clone());
                 }
                 let now = *self.now.borrow();
-                let contents = SharedContents::default();
+                let contents: SharedContents =
+                    Arc::new(ArcSwap::from_pointee(ListContents::never_loaded()));
                 if let Some(schedule) = Schedule::new(definition, now) {
                     let mut list = HttpList {
                         schedule,
+                        reader: EntryReader::new(definition),
                         contents: contents.clone(),
                     };
                     self.fetch(&mut list, now);

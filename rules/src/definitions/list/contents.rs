@@ -14,6 +14,8 @@ pub struct ListContents {
     lengths: u64,
     /// Bit n: an entry begins with a byte that is n modulo 64.
     firsts: u64,
+    /// False if nobody knows yet what is in the list.
+    is_known: bool,
 }
 
 impl Default for ListContents {
@@ -24,6 +26,7 @@ impl Default for ListContents {
             hasher: RandomState::new(),
             lengths: 0,
             firsts: 0,
+            is_known: true,
         }
     }
 }
@@ -48,13 +51,37 @@ impl ListContents {
         contents
     }
 
-    /// One entry for each item.
-    pub fn from_entries<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Self {
-        let mut contents = Self::default();
-        for entry in entries {
-            contents.insert(entry);
+    /// The contents of a list whose source has not answered yet: no entry is known, and none is known not to be.
+    #[must_use]
+    pub fn never_loaded() -> Self {
+        Self {
+            is_known: false,
+            ..Self::default()
         }
+    }
+
+    /// False if the source has never answered.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// No entry yet, and room for some.
+    pub(super) fn with_capacity(bytes: usize, entries: usize) -> Self {
+        let mut contents = Self::default();
+        contents.text.reserve(bytes);
+        contents.index.reserve(entries, |_| 0);
         contents
+    }
+
+    /// Gives back the room that is not needed.
+    pub(super) fn shrink(&mut self) {
+        let (text, hasher) = (&self.text, &self.hasher);
+        self.index.shrink_to_fit(|&(start, length)| {
+            let start = start as usize;
+            hasher.hash_one(text.get(start..start + length as usize).unwrap_or_default())
+        });
+        self.text.shrink_to_fit();
     }
 
     /// Number of entries.
@@ -93,7 +120,7 @@ impl ListContents {
             .unwrap_or_default()
     }
 
-    fn insert(&mut self, entry: &[u8]) {
+    pub(super) fn insert(&mut self, entry: &[u8]) {
         let (Ok(start), Ok(length)) = (u32::try_from(self.text.len()), u32::try_from(entry.len()))
         else {
             return;

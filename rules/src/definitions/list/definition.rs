@@ -154,6 +154,54 @@ pub struct ListDefinition {
     pub filters: Vec<Filter>,
     /// Applied to what is looked up; entries are hexadecimal digests.
     pub hash: Option<Hash>,
+    /// What a condition on it comes to before it was ever loaded; `None`: what [`crate::Options`] say.
+    pub when_unknown: Option<WhenUnknown>,
+}
+
+/// What a condition that asks a list comes to while nobody knows what is in the list: it has never been loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenUnknown {
+    /// As if the list were empty, like the original.
+    #[default]
+    NotListed,
+    /// As if everything were in the list.
+    Listed,
+    /// The condition does not hold, with `NOT` or without: the rule is skipped.
+    Skip,
+    /// The condition holds, with `NOT` or without: the other conditions of the rule decide.
+    Match,
+}
+
+impl WhenUnknown {
+    /// The values in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::NotListed, Self::Listed, Self::Skip, Self::Match];
+
+    /// The value of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotListed => "not-listed",
+            Self::Listed => "listed",
+            Self::Skip => "skip",
+            Self::Match => "match",
+        }
+    }
+
+    /// What the condition comes to.
+    pub(crate) const fn holds(self, is_negated: bool) -> bool {
+        match self {
+            Self::NotListed => is_negated,
+            Self::Listed => !is_negated,
+            Self::Skip => false,
+            Self::Match => true,
+        }
+    }
 }
 
 /// Reads a definition's value.
@@ -204,6 +252,9 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
             })?),
             _ => None,
         },
+        when_unknown: option("when_unknown")
+            .map(|word| parse_when_unknown(&backend, word))
+            .transpose()?,
         filters: option("filter")
             .map(parse_filters)
             .transpose()?
@@ -246,9 +297,22 @@ fn http<'v>(url: &str, option: &dyn Fn(&str) -> Option<&'v str>) -> Result<Backe
             clippy::cast_sign_loss,
             reason = "checked to be a number from 0 on; `as` saturates"
         )]
-        ttl: ttl as u64,
+        ttl: ttl.ceil() as u64,
         pattern: option("pattern").map(str::to_owned),
         verify_certificate: verify != "never",
+    })
+}
+
+fn parse_when_unknown(backend: &Backend, word: &str) -> Result<WhenUnknown, Refusal> {
+    if !matches!(backend, Backend::Http { .. }) {
+        return Err(Refusal::invalid(
+            "`when_unknown` has no meaning here: only lists over http can be unknown",
+        )
+        .help("leave it out"));
+    }
+    WhenUnknown::named(word.trim()).ok_or_else(|| {
+        Refusal::invalid(format!("invalid when_unknown: {word}"))
+            .help("write not-listed, listed, skip or match")
     })
 }
 
@@ -296,10 +360,13 @@ fn options(value: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     while let Some(colon) = inside.find(':') {
         let key = inside.get(..colon).unwrap_or_default();
-        let key = key
-            .rsplit(|c: char| !c.is_ascii_alphanumeric())
-            .next()
-            .unwrap_or_default();
+        let key = match key.ends_with("when_unknown") {
+            true => "when_unknown",
+            false => key
+                .rsplit(|c: char| !c.is_ascii_alphanumeric())
+                .next()
+                .unwrap_or_default(),
+        };
         let value = inside.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(' ').unwrap_or(value);
         let end = value.find(',').unwrap_or(value.len());
@@ -320,6 +387,9 @@ mod tests {
         let list = parse("http://h/x (ttl: 60, pattern: \"d\" *\"([^\"]+)\", hash: sha1)")
             .expect("a list");
         assert_eq!(list.hash, Some(Hash::Sha1));
+        assert_eq!(list.when_unknown, None);
+        let cautious = parse("http://h/x (ttl: 60, when_unknown: skip)").expect("a list");
+        assert_eq!(cautious.when_unknown, Some(WhenUnknown::Skip));
         assert_eq!(
             list.backend,
             Backend::Http {
@@ -340,6 +410,8 @@ mod tests {
             "memory (limit: 0)",
             "memory (limit: x)",
             "memory (filter: nope)",
+            "memory (when_unknown: skip)",
+            "http://h/x (when_unknown: perhaps)",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
