@@ -31,6 +31,7 @@ mod conditions;
 pub mod context;
 pub mod definitions;
 mod diagnostic;
+mod events;
 mod expression;
 mod facts;
 mod index;

@@ -22,7 +22,7 @@ struct Event {
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    let name = required(value).to_owned();
+    let name = crate::events::own(required(value))?.to_owned();
     scope.events.push(name.clone());
     Ok(Box::new(Event { name }))
 }

@@ -2,6 +2,7 @@
 
 use crate::actions::{Action, Flow, Spec, required};
 use crate::conditions::Parameter;
+use crate::facts::Needs;
 use crate::outcome::Effect;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -36,5 +37,9 @@ impl Action for UnmarkUser {
         run.effect(Effect::UnmarkUser(self.name.clone()));
         run.forget();
         Flow::Continue
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::USER_MARKS
     }
 }
