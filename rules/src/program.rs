@@ -10,6 +10,7 @@ use xmpp::stanza::Stanza;
 use crate::actions::{Action, Flow};
 use crate::conditions::Condition;
 use crate::definitions::Objects;
+use crate::events::Attached;
 use crate::facts::{Facts, Needs};
 use crate::index::{ChainIndex, Cursor};
 use crate::observer::Observer;
@@ -98,6 +99,8 @@ pub struct Ruleset {
     pub(crate) names: AHashMap<Box<str>, ChainId>,
     /// Chains that run when a server event of that name is fired.
     pub(crate) events: AHashMap<Box<str>, Vec<ChainId>>,
+    /// Chains of the configuration that run beside built-in ones.
+    pub(crate) attached: AHashMap<ChainId, Vec<Attached>>,
     pub(crate) paths: Vec<Path>,
     pub(crate) objects: Objects,
     pub(crate) limits: RunLimits,
@@ -168,7 +171,15 @@ impl Ruleset {
     /// True if the chain holds no rule: running it can be left out.
     #[must_use]
     pub fn is_empty(&self, chain: &str) -> bool {
-        self.chain(chain).is_none_or(|chain| chain.parts.is_empty())
+        let Some(&id) = self.names.get(chain) else {
+            return true;
+        };
+        let has_rules = |id: ChainId| {
+            let chain = self.chains.get(id.0 as usize);
+            chain.is_some_and(|chain| !chain.parts.is_empty())
+        };
+        let attached = self.attached.get(&id);
+        !has_rules(id) && !attached.into_iter().flatten().any(|extra| has_rules(extra.chain))
     }
 
     /// The facts that the chain, and all it may jump to, may ask for.
@@ -177,6 +188,13 @@ impl Ruleset {
         self.chain(chain)
             .map(|chain| chain.needs)
             .unwrap_or_default()
+    }
+
+    /// The facts that any chain may ask for.
+    #[must_use]
+    pub fn all_needs(&self) -> Needs {
+        let needs = self.chains.iter().map(|chain| chain.needs);
+        needs.fold(Needs::NONE, Needs::union)
     }
 
     /// Runs a chain by its name: built-in (`preroute`, `deliver`, `deliver_remote`), extra, or `user/...`.
@@ -238,7 +256,22 @@ impl Ruleset {
 
     /// A built-in chain as its hook runs it: PASS has no say over the same chain of other scripts.
     fn hook(&self, run: &mut Run<'_>, id: ChainId) -> Value {
-        self.each_part(run, id, Value::Nothing)
+        let Some(attached) = self.attached.get(&id) else {
+            return self.each_part(run, id, Value::Nothing);
+        };
+        let (stanza, beside) = (run.stanza, |runs_before| {
+            attached.iter().filter(move |extra| extra.runs_before == runs_before)
+        });
+        let seen = |extra: &&Attached| extra.sees(stanza);
+        let before = beside(true).filter(seen).map(|extra| extra.chain);
+        let after = beside(false).filter(seen).map(|extra| extra.chain);
+        for id in before.chain([id]).chain(after) {
+            let value = self.each_part(run, id, Value::Nothing);
+            if value != Value::Nothing {
+                return value;
+            }
+        }
+        Value::Nothing
     }
 
     /// A chain as JUMP CHAIN runs it.

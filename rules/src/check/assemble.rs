@@ -9,6 +9,7 @@ use ahash::{AHashMap, RandomState};
 use crate::conditions::Condition;
 use crate::definitions::Objects;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::events::{self, Attached};
 use crate::facts::Needs;
 use crate::index::ChainIndex;
 use crate::loader::Loader;
@@ -59,7 +60,8 @@ pub(super) fn assemble(
         }
         out.sort_by_key(|problem| (problem.span.line, !problem.is_error()));
     }
-    let chains = chains(&tools.numbers, drafts, options);
+    let attached = attached(&mut tools.numbers, options);
+    let chains = chains(&tools.numbers, drafts, options, &attached);
     let ruleset = Ruleset {
         host: host.into(),
         scripts: candidates
@@ -68,7 +70,8 @@ pub(super) fn assemble(
             .collect(),
         chains,
         names: tools.numbers.chains.clone(),
-        events: events(&mut tools.numbers, options),
+        events: events(&tools.numbers, options),
+        attached,
         paths: tools.numbers.path_list,
         objects: tools.objects,
         limits: options.limits,
@@ -80,7 +83,27 @@ pub(super) fn assemble(
     }
 }
 
-fn events(numbers: &mut Numbers, options: &Options) -> AHashMap<Box<str>, Vec<ChainId>> {
+/// The chains of the configuration that scripts fill and that run beside built-in ones.
+fn attached(numbers: &mut Numbers, options: &Options) -> AHashMap<ChainId, Vec<Attached>> {
+    let mut attached: AHashMap<ChainId, Vec<Attached>> = AHashMap::new();
+    for extra in options
+        .extra_chains
+        .iter()
+        .filter(|extra| extra.is_event_chain)
+    {
+        let Some(&id) = numbers.chains.get(extra.name.as_str()) else {
+            continue;
+        };
+        for name in events::BUILT_IN {
+            if let Some(one) = events::attach(extra, id, name) {
+                attached.entry(numbers.chain(name)).or_default().push(one);
+            }
+        }
+    }
+    attached
+}
+
+fn events(numbers: &Numbers, options: &Options) -> AHashMap<Box<str>, Vec<ChainId>> {
     let mut events: AHashMap<Box<str>, Vec<ChainId>> = AHashMap::new();
     for extra in options
         .extra_chains
@@ -167,6 +190,7 @@ fn chains(
     numbers: &Numbers,
     mut drafts: Vec<(u32, Vec<RuleDraft>)>,
     options: &Options,
+    attached: &AHashMap<ChainId, Vec<Attached>>,
 ) -> Vec<Chain> {
     let shared = Shared::new(&mut drafts);
     let mut chains: Vec<Chain> = numbers
@@ -179,6 +203,11 @@ fn chains(
         })
         .collect();
     let mut jumps: Vec<Vec<ChainId>> = vec![Vec::new(); chains.len()];
+    for (id, extras) in attached {
+        if let Some(known) = jumps.get_mut(id.0 as usize) {
+            known.extend(extras.iter().map(|extra| extra.chain));
+        }
+    }
     for (script, rules) in drafts {
         let mut parts: AHashMap<ChainId, Vec<Rule>> = AHashMap::new();
         let mut order = Vec::new();
