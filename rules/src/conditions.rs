@@ -45,6 +45,7 @@ mod type_;
 mod user_marked;
 
 use crate::address::Party;
+use crate::explain::sight::Sight;
 use crate::facts::Needs;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -143,6 +144,9 @@ pub(crate) fn named(name: &str) -> Option<&'static Spec> {
 pub(crate) trait Condition: std::fmt::Debug + Send + Sync {
     /// Whether it holds now.
     fn holds(&self, run: &mut Run<'_>) -> bool;
+
+    /// Says what it looks at beside the facts that it asks for: what `explain` shows. Nothing is decided by it.
+    fn seen(&self, _run: &mut Run<'_>, _sight: &mut Sight) {}
 
     /// What a stanza must have for it to hold, as far as an index can use it.
     fn guard(&self) -> Guard {

@@ -8,6 +8,7 @@ mod stanza_expression;
 
 use std::borrow::Cow;
 
+use ahash::AHashMap;
 use smallvec::SmallVec;
 
 use crate::diagnostic::Code;
@@ -18,6 +19,11 @@ use stanza_expression::StanzaExpression;
 
 /// Bytes that a rendered text takes without allocating.
 pub(crate) type Rendered = SmallVec<[u8; 128]>;
+
+/// Values up to this length are rendered for nothing.
+const CHEAP_LENGTH: usize = 256;
+/// Bytes of a longer one that a step pays for: the budget bounds the length of a text, too.
+const BYTES_PER_STEP: u64 = 4;
 
 /// Literal text and expressions, one after the other.
 #[derive(Debug)]
@@ -41,6 +47,7 @@ impl Template {
         let mut parts = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
+        let mut angles = Angles::default();
         while let Some(at) = rest.find('$') {
             let (before, behind) = rest.split_at_checked(at).unwrap_or((rest, ""));
             literal.push_str(before);
@@ -53,7 +60,7 @@ impl Template {
                     })?;
                     Some((Part::Code(CodeExpression::parse(inside, intern)?), tail))
                 }
-                Some(b'<') => match balanced(behind, b'<', b'>') {
+                Some(b'<') => match angles.split(text, behind) {
                     Some((inside, tail)) => {
                         Some((Part::Stanza(StanzaExpression::parse(inside, intern)?), tail))
                     }
@@ -108,6 +115,10 @@ impl Template {
         let mut out = Rendered::new();
         for part in &self.parts {
             part.render(run, &mut out);
+            // What is too long to be paid for ends the run, and the stanza with it.
+            if run.budget.is_spent() {
+                break;
+            }
         }
         then(run, &out)
     }
@@ -125,7 +136,42 @@ impl Part {
             Self::Stanza(expression) => expression.value(run),
             Self::Code(expression) => expression.value(run),
         };
+        if value.len() > CHEAP_LENGTH {
+            run.budget.take(value.len() as u64 / BYTES_PER_STEP);
+        }
         out.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// Finds the `>` that belongs to a `<`: one pass over a text with many that have none.
+#[derive(Default)]
+struct Angles {
+    /// Set once a `<` was found to have no `>`: the place of the other end of each that has.
+    ends: Option<AHashMap<usize, usize>>,
+}
+
+impl Angles {
+    /// Splits `<...>...`, the end of `text`, behind the bracket that closes the first one.
+    fn split<'t>(&mut self, text: &str, behind: &'t str) -> Option<(&'t str, &'t str)> {
+        if let Some(ends) = &self.ends {
+            let start = text.len() - behind.len();
+            let end = ends.get(&start)? - start;
+            return Some((behind.get(1..end)?, behind.get(end + 1..)?));
+        }
+        let found = balanced(behind, b'<', b'>');
+        if found.is_none() {
+            let mut ends = AHashMap::new();
+            let mut open = Vec::new();
+            for (at, byte) in text.bytes().enumerate() {
+                match byte {
+                    b'<' => open.push(at),
+                    b'>' => ends.extend(open.pop().map(|start| (start, at))),
+                    _ => {}
+                }
+            }
+            self.ends = Some(ends);
+        }
+        found
     }
 }
 

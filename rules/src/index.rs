@@ -202,11 +202,7 @@ impl<'i> Cursor<'i> {
             rules: index.rules,
             epoch: run.epoch,
         };
-        let is_watched = run
-            .observer
-            .as_deref()
-            .is_some_and(crate::Observer::wants_all);
-        if run.is_edited() || is_watched {
+        if run.is_edited() {
             cursor.scan = Some(0);
             return cursor;
         }

@@ -3,20 +3,28 @@
 //! A bucket is kept as the moment at which it will be full again, so refill is continuous and costs nothing
 //! (quirk Q41 of the original). Everything works through `&self`: the stanza path polls in place.
 
+mod peek;
+
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 
 use crate::facts::Timestamp;
 use crate::table::OrderedTable;
+
+pub(crate) use peek::Balance;
 
 /// Tables with more entries than this are split, so that arbiters seldom meet at one lock.
 const SPLIT_ABOVE: usize = 8192;
 const SHARDS: usize = 16;
 /// Seconds by which a poll may come early: rounding of sums of fractions.
 const ROUNDING: f64 = 1e-6;
+/// Keys longer than this are tracked by their digest, so that a table's memory is bounded by its entries.
+const MAX_KEY: usize = 128;
 
 /// What a `%RATE` definition says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,11 +115,8 @@ impl Limiter {
     /// Counts one event of `key`; true if it is within that key's limit.
     pub fn poll_on(&self, key: &[u8], now: Timestamp) -> bool {
         let now = self.seconds(now);
-        let shard = match self.shards.len() {
-            1 => 0,
-            shards => usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % shards,
-        };
-        let Some(shard) = self.shards.get(shard) else {
+        let key = &*tracked(key);
+        let Some(shard) = self.shard(key) else {
             return self.count(false);
         };
         let mut table = shard.lock();
@@ -135,6 +140,15 @@ impl Limiter {
         table.insert(key, full_at);
         drop(table);
         self.count(is_granted)
+    }
+
+    /// The table that a key belongs to.
+    fn shard(&self, key: &[u8]) -> Option<&Mutex<OrderedTable<f64>>> {
+        let shard = match self.shards.len() {
+            1 => 0,
+            shards => usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0) % shards,
+        };
+        self.shards.get(shard)
     }
 
     /// Fills every bucket and forgets every key.
@@ -179,6 +193,17 @@ impl Limiter {
         }
         is_granted
     }
+}
+
+/// The key under which a bucket is kept.
+fn tracked(key: &[u8]) -> Cow<'_, [u8]> {
+    if key.len() <= MAX_KEY {
+        return Cow::Borrowed(key);
+    }
+    // No text begins with this byte, so no short key is the digest of a long one.
+    let mut short = vec![0xff];
+    short.extend_from_slice(&Sha256::digest(key));
+    Cow::Owned(short)
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ impl Budget {
         left >= steps && left > 0
     }
 
+    /// Steps that are left.
+    #[must_use]
+    pub(crate) fn left(&self) -> u64 {
+        self.left.get()
+    }
+
     /// True if more was asked for than there was.
     #[must_use]
     pub fn is_spent(&self) -> bool {

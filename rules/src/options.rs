@@ -14,8 +14,6 @@ pub struct ExtraChain {
     pub is_event_chain: bool,
     /// It runs before the built-in chain of the same stanzas, and not after it.
     pub runs_before: bool,
-    /// It runs before the built-in chain of the same stanzas, and not after it.
-    pub runs_before: bool,
 }
 
 /// Settings of the language.

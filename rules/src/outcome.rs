@@ -1,5 +1,7 @@
 //! What came of an evaluation.
 
+use std::sync::Arc;
+
 use xmpp::jid::BareJid;
 use xmpp::stanza::Stanza;
 
@@ -19,6 +21,17 @@ pub enum Verdict {
     /// No other handler sees it: the answer to an unhandled stanza is due (`service-unavailable` to messages,
     /// presence and requests, nothing to errors and results).
     Default,
+}
+
+impl Effect {
+    /// Bytes that it holds, about.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Reply(stanza) | Self::Route(stanza) => stanza.size(),
+            Self::Log { message, .. } | Self::Warning { message, .. } => message.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Verdict {
@@ -158,6 +171,8 @@ pub struct Decision {
     pub script: String,
     /// First line of the rule.
     pub line: u32,
+    /// The chain that the rule stands in.
+    pub chain: Arc<str>,
 }
 
 /// Everything that came of one evaluation.
@@ -173,4 +188,6 @@ pub struct Outcome {
     pub fault: Option<Fault>,
     /// The rule that gave the verdict; `None` if the stanza fell off the end.
     pub decided_by: Option<Decision>,
+    /// Steps of the budget ([`crate::RunLimits::steps`]) that the run took.
+    pub steps: u64,
 }

@@ -13,8 +13,8 @@ use crate::definitions::Objects;
 use crate::events::Attached;
 use crate::facts::{Facts, Needs};
 use crate::index::{ChainIndex, Cursor};
-use crate::observer::Observer;
-use crate::outcome::{FaultKind, Outcome, Verdict};
+use crate::observer::{ChainEnd, Observer};
+use crate::outcome::{Decision, FaultKind, Outcome, Verdict};
 use crate::path::Path;
 use crate::run::{PathId, Run};
 
@@ -55,7 +55,7 @@ pub(crate) struct Part {
 
 /// A chain: its parts in the order of the configuration.
 pub(crate) struct Chain {
-    pub(crate) name: Box<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) parts: Vec<Part>,
     pub(crate) needs: Needs,
 }
@@ -212,8 +212,12 @@ impl Ruleset {
         facts: &'a dyn Facts,
         observer: Option<&'a mut (dyn Observer + 'a)>,
     ) -> Outcome {
+        self.conduct(chain, Run::new(self, stanza, facts, observer))
+    }
+
+    /// Runs a chain to its end.
+    pub(crate) fn conduct(&self, chain: &str, mut run: Run<'_>) -> Outcome {
         let is_custom = chain.starts_with("user/");
-        let mut run = Run::new(self, stanza, facts, observer);
         let value = match self.names.get(chain) {
             Some(&id) if is_custom => self.jump(&mut run, id),
             Some(&id) => self.hook(&mut run, id),
@@ -240,6 +244,15 @@ impl Ruleset {
         self.scripts
             .get(script as usize)
             .map_or("", |script| &script.name)
+    }
+
+    pub(crate) fn decision(&self, (script, line, chain): (u32, u32, ChainId)) -> Decision {
+        let chain = self.chains.get(chain.0 as usize);
+        Decision {
+            script: self.script_name(script).to_owned(),
+            line,
+            chain: chain.map_or_else(|| "".into(), |chain| Arc::clone(&chain.name)),
+        }
     }
 
     pub(crate) fn path(&self, id: PathId) -> Option<&Path> {
@@ -307,7 +320,10 @@ impl Ruleset {
             if let Some(observer) = run.observer.as_deref_mut() {
                 observer.chain(self.script_name(part.script), &chain.name);
             }
-            value = self.part(run, part, pass);
+            value = self.part(run, id, part, pass);
+            if let Some(observer) = run.observer.as_deref_mut() {
+                observer.chain_end(ChainEnd::of(value));
+            }
             if value != Value::Nothing {
                 break;
             }
@@ -317,30 +333,47 @@ impl Ruleset {
         value
     }
 
-    fn part(&self, run: &mut Run<'_>, part: &Part, pass: Value) -> Value {
+    fn part(&self, run: &mut Run<'_>, id: ChainId, part: &Part, pass: Value) -> Value {
         let mut cursor = Cursor::new(&part.index, run);
+        let mut looked = 0;
         while let Some(at) = cursor.next(run) {
             let Some(rule) = part.rules.get(at) else {
                 break;
             };
+            if run.observer.is_some() {
+                run.observe_left_out(part.rules.get(looked..at).unwrap_or_default());
+                looked = at + 1;
+            }
             run.place = (part.script, rule.line);
             if !run.budget.take(1) {
                 run.fail(FaultKind::Budget);
                 return Value::True;
             }
-            if !rule.holds(run) {
+            let holds = match run.observer {
+                None => rule.holds(run),
+                Some(_) => run.observe_rule(rule),
+            };
+            if !holds {
                 if run.fault.is_some() {
                     return Value::True;
                 }
                 continue;
             }
-            rule.matched.fetch_add(1, Ordering::Relaxed);
+            if !run.is_dry() {
+                rule.matched.fetch_add(1, Ordering::Relaxed);
+            }
             for step in &rule.steps {
                 run.place = (part.script, rule.line);
                 if let Some(observer) = run.observer.as_deref_mut() {
                     observer.action(self.script_name(part.script), step.line, &step.text);
                 }
                 let flow = step.action.perform(run, step.line);
+                if run.budget.is_spent() {
+                    run.fail(FaultKind::Budget);
+                }
+                if let Some(observer) = run.observer.as_deref_mut() {
+                    observer.performed(&run.effects);
+                }
                 if run.fault.is_some() {
                     return Value::True;
                 }
@@ -350,7 +383,7 @@ impl Ruleset {
                     _ => {}
                 }
                 if !matches!(flow, Flow::Inherit(_)) {
-                    run.decided_by = Some((part.script, rule.line));
+                    run.decided_by = Some((part.script, rule.line, id));
                 }
                 return match flow {
                     Flow::Pass | Flow::Inherit(Value::False) => pass,
@@ -361,6 +394,9 @@ impl Ruleset {
                     _ => Value::True,
                 };
             }
+        }
+        if run.observer.is_some() {
+            run.observe_left_out(part.rules.get(looked..).unwrap_or_default());
         }
         Value::Nothing
     }
@@ -375,7 +411,7 @@ impl Rule {
 
 impl Check {
     #[inline]
-    fn holds(&self, run: &mut Run<'_>) -> bool {
+    pub(crate) fn holds(&self, run: &mut Run<'_>) -> bool {
         let holds = match self.slot {
             None => self.condition.holds(run),
             Some(slot) => match run.recall(slot) {
@@ -392,11 +428,7 @@ impl Check {
             run.fail(FaultKind::Budget);
             return false;
         }
-        let holds = holds != self.is_negated;
-        if let Some(observer) = run.observer.as_deref_mut() {
-            observer.condition(&self.text, holds);
-        }
-        holds
+        holds != self.is_negated
     }
 }
 

@@ -6,13 +6,16 @@ use smallvec::SmallVec;
 use xmpp::stanza::{ElementRef, Stanza, StanzaKind};
 
 use crate::address::Party;
+use crate::definitions::list::List;
+use crate::dry_run::DryRun;
+use crate::explain::sight::Sight;
 use crate::facts::{Facts, Origin, Timestamp};
 use crate::limiter::Limiter;
 use crate::lua_pattern::Budget;
 use crate::observer::Observer;
-use crate::outcome::{Decision, Effect, Fault, FaultKind, Outcome, Verdict};
+use crate::outcome::{Effect, Fault, FaultKind, Outcome, Verdict};
 use crate::path::{self, Value};
-use crate::program::Ruleset;
+use crate::program::{ChainId, Ruleset};
 
 /// Paths whose value is kept during a run; the most used ones.
 const CACHED_PATHS: usize = 12;
@@ -22,6 +25,10 @@ pub(crate) const MEMO_WORDS: usize = 8;
 pub(crate) const MEMO_SLOTS: usize = MEMO_WORDS * 64;
 /// Effects that one stanza may have.
 const MAX_EFFECTS: usize = 256;
+/// Bytes of the stanzas and texts that one stanza may lead to.
+const MAX_EFFECT_BYTES: usize = 16 << 20;
+/// Bytes to which rules may make a stanza grow.
+const MAX_EDITED: usize = 4 << 20;
 
 /// Number of a stanza path of a [`Ruleset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,9 +63,11 @@ pub(crate) struct Run<'a> {
     pub(crate) to: Party<'a>,
     pub(crate) budget: Budget,
     pub(crate) effects: Vec<Effect>,
+    effect_bytes: usize,
     pub(crate) verdict: Verdict,
     pub(crate) fault: Option<Fault>,
-    pub(crate) decided_by: Option<(u32, u32)>,
+    /// Script, line and chain of the rule that gave the verdict.
+    pub(crate) decided_by: Option<(u32, u32, ChainId)>,
     pub(crate) depth: u32,
     /// The chain run that is going on; `LIMIT` counts once in each.
     pub(crate) frame: u32,
@@ -74,6 +83,10 @@ pub(crate) struct Run<'a> {
     slots: [Slot<'a>; CACHED_PATHS],
     uncached: (Option<PathId>, Slot<'a>),
     pub(crate) observer: Option<&'a mut (dyn Observer + 'a)>,
+    /// Set if this run leaves lists, limiters and counters as they are.
+    dry: Option<Box<DryRun>>,
+    /// Steps that finding out reasons may still take, for an observer that wants them.
+    pub(crate) reasons_left: u64,
 }
 
 impl<'a> Run<'a> {
@@ -95,6 +108,7 @@ impl<'a> Run<'a> {
             to: Party::to_of(stanza, &origin),
             budget: Budget::new(ruleset.step_budget()),
             effects: Vec::new(),
+            effect_bytes: 0,
             verdict: Verdict::Pass,
             fault: None,
             decided_by: None,
@@ -110,20 +124,89 @@ impl<'a> Run<'a> {
             slots: [const { Slot::Unknown }; CACHED_PATHS],
             uncached: (None, Slot::Unknown),
             observer,
+            dry: None,
+            reasons_left: ruleset.step_budget(),
         }
     }
 
+    /// Has the run leave lists, limiters and counters as they are.
+    pub(crate) fn make_dry(&mut self) {
+        self.dry = Some(Box::default());
+    }
+
+    #[inline]
+    pub(crate) fn is_dry(&self) -> bool {
+        self.dry.is_some()
+    }
+
+    /// A dry run of its own that stands where this one stands, asks `facts` and has `steps` left.
+    pub(crate) fn aside<'b>(&self, facts: &'b dyn Facts, steps: u64) -> Run<'b>
+    where
+        'a: 'b,
+    {
+        let mut run = Run::new(self.ruleset, self.stanza, self.facts, None);
+        run.facts = facts;
+        run.edited.clone_from(&self.edited);
+        run.effects.clone_from(&self.effects);
+        run.budget = Budget::new(steps);
+        run.now = self.now;
+        run.frame = self.frame;
+        run.place = self.place;
+        run.dry = Some(self.dry.clone().unwrap_or_default());
+        run
+    }
+
+    /// True if the text is in the list, as this run would have left it.
+    #[inline]
+    pub(crate) fn is_listed(&self, list: &List, text: &[u8]) -> bool {
+        match self.dry.as_deref().and_then(|dry| dry.list(list, text)) {
+            Some(is_added) => is_added,
+            None => list.contains(text),
+        }
+    }
+
+    /// True if this is a dry run that would have changed lists.
+    #[inline]
+    pub(crate) fn has_changed_lists(&self) -> bool {
+        self.dry.as_deref().is_some_and(DryRun::has_changes)
+    }
+
+    /// Says how a text stands in a list.
+    pub(crate) fn describe_entry(&self, list: &List, text: &[u8], sight: &mut Sight) {
+        let Some(key) = list.key(text) else {
+            return sight.add("entry", Some("a filter leaves nothing to look up"));
+        };
+        if *key != *text {
+            sight.bytes("as an entry", &key);
+        }
+        let own = self.dry.as_deref().and_then(|dry| dry.list(list, text));
+        let standing = match own {
+            Some(true) => "listed, added by this stanza",
+            Some(false) => "not listed, removed by this stanza",
+            None => list.standing(&key).describe(),
+        };
+        sight.add("result", Some(standing));
+    }
+
+    /// Adds a text to a list, or removes it.
+    pub(crate) fn change_list(&mut self, list: &List, text: &[u8], is_added: bool) {
+        match (&mut self.dry, is_added) {
+            (Some(dry), _) => dry.change(list, text, is_added),
+            (None, true) => list.add(text),
+            (None, false) => list.remove(text),
+        }
+        self.forget();
+    }
+
     pub(crate) fn finish(self, verdict: Verdict) -> Outcome {
-        let decided_by = self.decided_by.map(|(script, line)| Decision {
-            script: self.ruleset.script_name(script).to_owned(),
-            line,
-        });
+        let decided_by = self.decided_by.map(|place| self.ruleset.decision(place));
         Outcome {
             verdict,
             effects: self.effects,
             stanza: self.edited.map(|stanza| *stanza),
             fault: self.fault,
             decided_by,
+            steps: self.ruleset.step_budget() - self.budget.left(),
         }
     }
 
@@ -142,7 +225,12 @@ impl<'a> Run<'a> {
             .edited
             .take()
             .unwrap_or_else(|| Box::new(self.stanza.clone()));
+        // The content is written anew, and its children are looked for.
+        self.budget.take(stanza.content().len() as u64 / 16);
         change(&mut stanza);
+        if stanza.content().len() > MAX_EDITED {
+            self.fail(FaultKind::Effects);
+        }
         self.edited = Some(stanza);
         self.slots = [const { Slot::Unknown }; CACHED_PATHS];
         self.uncached = (None, Slot::Unknown);
@@ -190,6 +278,9 @@ impl<'a> Run<'a> {
     /// Counts an event against a limiter, once for each key and chain run; true if it is over the limit.
     pub(crate) fn poll(&mut self, limiter: &Limiter, key: Option<&[u8]>) -> bool {
         let id = std::ptr::from_ref(limiter).addr();
+        // Those that were polled before are compared, and a long key is hashed.
+        let long = key.map_or(0, <[u8]>::len) / 64;
+        self.budget.take((self.polled.len() / 16 + long) as u64);
         let hash = key.map_or(0, |key| self.ruleset.hash(key));
         let frame = self.frame;
         let earlier = self
@@ -205,6 +296,7 @@ impl<'a> Run<'a> {
             .any(|poll| poll.limiter == id && poll.key == hash && !poll.is_over);
         let now = self.now();
         let is_granted = match key {
+            _ if self.is_dry() => limiter.peek(key, now).is_within(),
             Some(key) => limiter.poll_on(key, now),
             None => limiter.poll(now),
         };
@@ -221,7 +313,8 @@ impl<'a> Run<'a> {
 
     /// Adds an effect; too many of them are a fault.
     pub(crate) fn effect(&mut self, effect: Effect) {
-        if self.effects.len() >= MAX_EFFECTS {
+        self.effect_bytes = self.effect_bytes.saturating_add(effect.size());
+        if self.effects.len() >= MAX_EFFECTS || self.effect_bytes > MAX_EFFECT_BYTES {
             self.fail(FaultKind::Effects);
             return;
         }

@@ -13,6 +13,8 @@ pub(crate) struct OrderedTable<V> {
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
+    /// Bytes of all keys.
+    key_bytes: usize,
     hasher: RandomState,
 }
 
@@ -32,6 +34,7 @@ impl<V> Default for OrderedTable<V> {
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,
+            key_bytes: 0,
             hasher: RandomState::new(),
         }
     }
@@ -40,6 +43,11 @@ impl<V> Default for OrderedTable<V> {
 impl<V> OrderedTable<V> {
     pub(crate) fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// Bytes of all keys together.
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.key_bytes
     }
 
     fn find(&self, key: &[u8]) -> Option<u32> {
@@ -114,6 +122,7 @@ impl<V> OrderedTable<V> {
             }
         }
         self.newest = at;
+        self.key_bytes += key.len();
         let hash = self.hasher.hash_one(key);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, at, |&at| {
@@ -155,7 +164,8 @@ impl<V> OrderedTable<V> {
             None => self.newest = older,
         }
         if let Some(slot) = self.slot_mut(at) {
-            slot.key = Box::default();
+            let key = std::mem::take(&mut slot.key);
+            self.key_bytes -= key.len();
         }
         self.free.push(at);
     }

@@ -44,8 +44,8 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
 
 impl Action for AddTo {
     fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
-        self.text.with(run, |_, text| self.list.add(text));
-        run.forget();
+        self.text
+            .with(run, |run, text| run.change_list(&self.list, text, true));
         Flow::Continue
     }
 }

@@ -43,8 +43,8 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
 
 impl Action for RemoveFrom {
     fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
-        self.text.with(run, |_, text| self.list.remove(text));
-        run.forget();
+        self.text
+            .with(run, |run, text| run.change_list(&self.list, text, false));
         Flow::Continue
     }
 }

@@ -59,6 +59,7 @@ impl Strip {
 
 impl Action for Strip {
     fn perform(&self, run: &mut Run<'_>, _: u32) -> Flow {
+        run.budget.take(run.current().content().len() as u64 / 64);
         if run.current().children().any(|child| self.hits(child)) {
             run.edit(|stanza| {
                 stanza.retain_children(|child| !self.hits(child));

@@ -197,7 +197,7 @@ fn chains(
         .chain_list
         .iter()
         .map(|name| Chain {
-            name: name.clone(),
+            name: Arc::from(&**name),
             parts: Vec::new(),
             needs: Needs::NONE,
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
 use crate::definitions::list::List;
+use crate::explain::sight::Sight;
 use crate::expression::Template;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -61,7 +62,18 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 
 impl Condition for CheckList {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        self.text.with(run, |_, text| self.list.contains(text))
+        self.text.with(run, |run, text| {
+            run.budget.take(self.list.cost(text));
+            run.is_listed(&self.list, text)
+        })
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("list", Some(self.list.describe()));
+        self.text.with(run, |run, text| {
+            sight.bytes("looked up", text);
+            run.describe_entry(&self.list, text, sight);
+        });
     }
 
     fn is_worth_sharing(&self) -> bool {

@@ -1,6 +1,7 @@
 //! `COUNT`: how often a pattern matches.
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::lua_pattern::Pattern;
 use crate::refusal::Refusal;
 use crate::run::{PathId, Run};
@@ -115,6 +116,21 @@ impl Condition for Count {
             Comparison::AtMost => count <= self.number,
             Comparison::AtLeast => count >= self.number,
         }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        run.load_xml(self.search);
+        let (text, budget) = run.search(self.search);
+        sight.bytes("searched", text);
+        let enough = usize::try_from(self.number).unwrap_or(usize::MAX).saturating_add(1);
+        let mut matches = self.pattern.matches(text, budget).take(enough);
+        let first = matches.next();
+        if let Some(found) = &first {
+            sight.bytes("first match", text.get(found.start..found.end).unwrap_or_default());
+        }
+        let count = usize::from(first.is_some()) + matches.count();
+        let or_more = if count == enough { " or more" } else { "" };
+        sight.add("matches", Some(format!("{count}{or_more}")));
     }
 
     fn is_worth_sharing(&self) -> bool {

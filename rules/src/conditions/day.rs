@@ -1,11 +1,12 @@
 //! `DAY`: the day of the week.
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
 
-const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+pub(super) const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 pub(crate) const SPEC: Spec = Spec {
     name: "DAY",
@@ -113,5 +114,11 @@ impl Condition for Day {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         let (day, _) = local(run);
         self.ranges.iter().any(|range| range.contains(day))
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        let (day, minute) = local(run);
+        let name = usize::try_from(day).ok().and_then(|day| NAMES.get(day)).copied().unwrap_or_default();
+        sight.add("local time", Some(format!("{name} {:02}:{:02}", minute / 60, minute % 60)));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::jid_pattern::{ExactPart, JidPattern};
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -60,6 +61,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 impl Condition for FromPattern {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         self.pattern.matches(&Side::From.party(run), &run.budget)
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.party("from", &Side::From.party(run));
     }
 
     fn guard(&self) -> Guard {

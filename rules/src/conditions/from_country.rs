@@ -1,6 +1,7 @@
 //! `FROM COUNTRY`: where the far end is, as GeoIP sees it.
 
 use crate::conditions::{Condition, Example, Parameter, Spec};
+use crate::explain::sight::Sight;
 use crate::facts::{CountryField, Needs};
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -77,6 +78,10 @@ impl Condition for FromCountry {
             Some(expected) => found == expected,
             None => found != UNKNOWN,
         }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("address of the origin", run.origin.ip);
     }
 
     fn needs(&self) -> Needs {

@@ -1,6 +1,7 @@
 //! `FROM FULL JID`: the sender's address has a resource.
 
 use crate::conditions::{Condition, Example, Parameter, Spec};
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -37,5 +38,9 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 impl Condition for FromFullJid {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.from.resource().is_some()
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.party("from", &run.from);
     }
 }

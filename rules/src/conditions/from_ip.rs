@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -50,5 +51,9 @@ impl Condition for FromIp {
         run.origin
             .ip
             .is_some_and(|address| address.to_canonical() == self.address)
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("address of the origin", run.origin.ip);
     }
 }

@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -80,5 +81,9 @@ impl Condition for FromSubnet {
             (Self::Network(network), Some(address)) => network.contains(&address.to_canonical()),
             _ => false,
         }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("address of the origin", run.origin.ip);
     }
 }

@@ -1,9 +1,12 @@
 //! `INSPECT`: look at any place of the stanza.
 
+use std::borrow::Cow;
+
 use memchr::memmem::{self, Finder};
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::expression::Template;
 use crate::lua_pattern::{Mode, Pattern};
 use crate::refusal::Refusal;
@@ -163,6 +166,27 @@ impl Condition for Inspect {
                 let (text, budget) = run.search(path);
                 pattern.is_match(text, budget)
             }),
+        }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        run.load_xml(self.path);
+        let text = run.string(self.path).map(Cow::into_owned);
+        sight.add("found", text.as_deref());
+        let text = text.unwrap_or_default();
+        match &self.test {
+            Test::EqualsExpanded(template)
+            | Test::ContainsExpanded(template)
+            | Test::MatchesExpanded(template) => {
+                sight.add("compared with", Some(template.to_text(run)));
+            }
+            Test::Matches(pattern) => {
+                if let Some(found) = pattern.matches(text.as_bytes(), &run.budget).next() {
+                    let part = text.as_bytes().get(found.start..found.end);
+                    sight.bytes("match", part.unwrap_or_default());
+                }
+            }
+            Test::Exists | Test::Equals(_) | Test::Contains(_) => {}
         }
     }
 

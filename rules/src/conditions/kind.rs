@@ -2,6 +2,7 @@
 
 use crate::conditions::{Condition, Example, Guard, Kinds, Parameter, Spec, required, words};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -65,6 +66,10 @@ fn of(kind: StanzaKind) -> Kinds {
 impl Condition for Kind {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         self.kinds.contains(of(run.kind()))
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("kind", Some(run.kind().name()));
     }
 
     fn guard(&self) -> Guard {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::address::split;
 use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec, required};
 use crate::definitions::zone::Zone;
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -46,6 +47,14 @@ impl Condition for Leaving {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         let (inside, outside) = (Side::From.party(run), Side::To.party(run));
         self.zone.contains(&inside, run.facts) && !self.zone.contains(&outside, run.facts)
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        for (what, party) in [("from", run.from), ("to", run.to)] {
+            sight.party(what, &party);
+            let member = self.zone.member(&party, run.facts);
+            sight.add(format!("member of the zone, {what}"), member);
+        }
     }
 
     fn guard(&self) -> Guard {

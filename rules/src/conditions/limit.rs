@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::expression::Template;
-use crate::limiter::Limiter;
+use crate::limiter::{Balance, Limiter};
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -62,6 +63,22 @@ impl Condition for Limit {
             None => run.poll(&self.limiter, None),
             Some(key) => key.with(run, |run, key| run.poll(&self.limiter, Some(key))),
         }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        let key = self.key.as_ref().map(|key| key.with(run, |_, key| key.to_vec()));
+        if let Some(key) = &key {
+            sight.bytes("key", key);
+        }
+        let (now, rate) = (run.now(), self.limiter.definition());
+        let balance = match self.limiter.peek(key.as_deref(), now) {
+            Balance::Bucket(events) => {
+                let (most, each) = (rate.capacity, rate.rate);
+                format!("{events:.2} of {most} events, {each} a second")
+            }
+            Balance::Full => format!("no room for another key beside {}", rate.entries),
+        };
+        sight.add("balance", Some(balance));
     }
 
     fn has_side_effect(&self) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::conditions::Condition;
 use crate::definitions::list::List;
 use crate::definitions::list::definition::WhenUnknown;
+use crate::explain::sight::Sight;
 use crate::facts::Needs;
 use crate::run::Run;
 
@@ -27,6 +28,15 @@ impl Condition for OnFetchedList {
             true => self.when_unknown.holds(self.is_negated),
             false => self.is_negated,
         }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        if !self.list.is_known() {
+            let policy = self.when_unknown.name();
+            let shown = format!("never loaded, so when_unknown decides: {policy}");
+            sight.add("unknown list", Some(shown));
+        }
+        self.condition.seen(run, sight);
     }
 
     fn needs(&self) -> Needs {

@@ -1,6 +1,7 @@
 //! `ORIGIN MARKED`: the session that sent the stanza carries a mark.
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::facts::Timestamp;
 use crate::outcome::Effect;
 use crate::refusal::Refusal;
@@ -57,6 +58,20 @@ impl Condition for OriginMarked {
         match (marked(run, &self.name), self.age) {
             (Some(at), Some(age)) => run.now().seconds_since(at) < age,
             (at, _) => at.is_some(),
+        }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        for effect in run.effects.iter().rev() {
+            match effect {
+                Effect::MarkOrigin(mark) if *mark == self.name => {
+                    return sight.add("mark of the session", Some("set by this run"));
+                }
+                Effect::UnmarkOrigin(mark) if *mark == self.name => {
+                    return sight.add("mark of the session", Some("removed by this run"));
+                }
+                _ => {}
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `PAYLOAD`: a child element of a namespace.
 
 use crate::conditions::{Condition, Example, Guard, Key, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -40,7 +41,18 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, R
 
 impl Condition for Payload {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        run.current().has_payload_ns(&self.ns)
+        let stanza = run.current();
+        // The few children of an ordinary stanza cost nothing.
+        if stanza.content().len() > 4096 {
+            run.budget.take(stanza.children().count() as u64 / 8);
+        }
+        stanza.has_payload_ns(&self.ns)
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        for child in run.current().children() {
+            sight.add("payload", Some(child.ns()));
+        }
     }
 
     fn guard(&self) -> Guard {

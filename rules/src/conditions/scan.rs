@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
 use crate::definitions::list::List;
-use crate::lua_pattern::{Capture, Found, Pattern};
+use crate::explain::sight::Sight;
+use crate::lua_pattern::{Budget, Capture, Found, Pattern};
 use crate::refusal::Refusal;
 use crate::run::{PathId, Run};
 use crate::scope::Scope;
@@ -61,6 +62,19 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 }
 
 impl Scan {
+    /// As the condition itself, for a dry run whose own changes to lists count.
+    fn holds_dry(&self, run: &mut Run<'_>) -> bool {
+        let searched = run.search(self.search).0.to_vec();
+        let budget = Budget::new(run.budget.left());
+        let mut position = String::new();
+        let holds = self.pattern.matches(&searched, &budget).any(|found| {
+            let token = Self::token(&searched, &found, &mut position);
+            budget.take(self.list.cost(token)) && run.is_listed(&self.list, token)
+        });
+        run.budget.take(run.budget.left().saturating_sub(budget.left()));
+        holds
+    }
+
     fn token<'t>(text: &'t [u8], found: &Found, position: &'t mut String) -> &'t [u8] {
         match found.capture {
             Some(Capture::Text(from, to)) => text.get(from..to).unwrap_or_default(),
@@ -76,6 +90,9 @@ impl Scan {
 impl Condition for Scan {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.load_xml(self.search);
+        if run.has_changed_lists() {
+            return self.holds_dry(run);
+        }
         let (text, budget) = run.search(self.search);
         if text.len() < self.pattern.minimum_length() {
             return false;
@@ -87,13 +104,37 @@ impl Condition for Scan {
             let quick = self.list.quick();
             return set.runs(text).any(|token| match &quick {
                 Some(contents) => contents.contains(token),
-                None => self.list.contains(token),
+                None => budget.take(self.list.cost(token)) && self.list.contains(token),
             });
         }
         let mut position = String::new();
         self.pattern
             .matches(text, budget)
-            .any(|found| self.list.contains(Self::token(text, &found, &mut position)))
+            .any(|found| {
+                let token = Self::token(text, &found, &mut position);
+                budget.take(self.list.cost(token)) && self.list.contains(token)
+            })
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("list", Some(self.list.describe()));
+        run.load_xml(self.search);
+        let searched = run.search(self.search).0.to_vec();
+        sight.bytes("searched", &searched);
+        let steps = Budget::new(run.budget.left());
+        let mut position = String::new();
+        let mut tried = 0;
+        for found in self.pattern.matches(&searched, &steps) {
+            let token = Self::token(&searched, &found, &mut position);
+            tried += 1;
+            if run.is_listed(&self.list, token) {
+                sight.bytes("entry", token);
+                run.describe_entry(&self.list, token, sight);
+                break;
+            }
+        }
+        sight.add("matches looked up", Some(tried));
+        run.budget.take(run.budget.left().saturating_sub(steps.left()));
     }
 
     fn asks_list(&self, run: &mut Run<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::conditions::day::{self, DayRange};
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -104,6 +105,12 @@ impl Condition for Time {
             Item::Range(from, to) => now >= *from || now < *to,
             Item::Days(days) => days.contains(day),
         })
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        let (day, minute) = day::local(run);
+        let name = usize::try_from(day).ok().and_then(|day| day::NAMES.get(day)).copied().unwrap_or_default();
+        sight.add("local time", Some(format!("{name} {:02}:{:02}", minute / 60, minute % 60)));
     }
 }
 

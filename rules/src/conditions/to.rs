@@ -2,6 +2,7 @@
 
 use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::jid_pattern::{ExactPart, JidPattern};
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -60,6 +61,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 impl Condition for ToPattern {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         self.pattern.matches(&Side::To.party(run), &run.budget)
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.party("to", &Side::To.party(run));
     }
 
     fn guard(&self) -> Guard {

@@ -2,6 +2,7 @@
 
 use crate::address::split;
 use crate::conditions::{Condition, Example, Guard, Parameter, Side, Spec, required};
+use crate::explain::sight::Sight;
 use crate::expression::Template;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -53,6 +54,13 @@ impl Condition for ToExactly {
             Self::Expanded(template) => {
                 template.with(run, |_, expected| text.as_bytes() == expected)
             }
+        }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.party("to", &Side::To.party(run));
+        if let Self::Expanded(template) = self {
+            sight.add("compared with", Some(template.to_text(run)));
         }
     }
 

@@ -1,6 +1,7 @@
 //! `TO FULL JID`: the recipient is the full JID of a session that is bound on this server.
 
 use crate::conditions::{Condition, Example, Parameter, Spec};
+use crate::explain::sight::Sight;
 use crate::facts::Needs;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -38,6 +39,10 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 impl Condition for ToFullJid {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.to.resource().is_some() && run.to.text.is_some_and(|full| run.facts.is_bound(full))
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.party("to", &run.to);
     }
 
     fn needs(&self) -> Needs {

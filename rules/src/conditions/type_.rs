@@ -2,6 +2,7 @@
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required, words};
 use crate::diagnostic::Code;
+use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -74,5 +75,9 @@ impl Condition for Type {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.effective_type()
             .is_some_and(|found| self.types.iter().any(|word| **word == *found))
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        sight.add("type", run.effective_type());
     }
 }

@@ -1,6 +1,7 @@
 //! `USER MARKED`: the account of the client that sent the stanza carries a mark.
 
 use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::explain::sight::Sight;
 use crate::facts::{Needs, Timestamp};
 use crate::outcome::Effect;
 use crate::refusal::Refusal;
@@ -57,6 +58,20 @@ impl Condition for UserMarked {
         match (marked(run, &self.name), self.age) {
             (Some(at), Some(age)) => run.now().seconds_since(at) < age,
             (at, _) => at.is_some(),
+        }
+    }
+
+    fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        for effect in run.effects.iter().rev() {
+            match effect {
+                Effect::MarkUser(mark) if *mark == self.name => {
+                    return sight.add("mark of the account", Some("set by this run"));
+                }
+                Effect::UnmarkUser(mark) if *mark == self.name => {
+                    return sight.add("mark of the account", Some("removed by this run"));
+                }
+                _ => {}
+            }
         }
     }
 

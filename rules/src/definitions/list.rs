@@ -6,6 +6,7 @@
 pub mod contents;
 pub mod definition;
 pub mod http;
+mod look_up;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use definition::{Backend, ListDefinition};
 
 /// Entries that rules may add to a list without a limit of its own.
 pub const MAX_ADDED: usize = 1_000_000;
+
+/// Bytes of the entries that rules may have added to or removed from one list; beyond, the oldest make room.
+pub const MAX_ADDED_BYTES: usize = 64 << 20;
 
 /// The contents of a file or http list: replaced by whoever loads it, read by all lists that share it.
 pub type SharedContents = Arc<ArcSwap<ListContents>>;
@@ -99,6 +103,16 @@ impl List {
         }
     }
 
+    /// Steps that looking up a text costs, beyond those of an ordinary one.
+    pub(crate) fn cost(&self, text: &[u8]) -> u64 {
+        let bytes = text.len() as u64;
+        if self.definition.is_plain() {
+            bytes / 64
+        } else {
+            8 + bytes / 4
+        }
+    }
+
     fn has(&self, text: &[u8]) -> bool {
         if self.changed.load(Ordering::Acquire) > 0
             && let Some(&is_added) = self.changes.read().get(text)
@@ -153,7 +167,7 @@ impl List {
         } else {
             changes.remove(text);
         }
-        while changes.len() > self.limit {
+        while changes.len() > self.limit || changes.key_bytes() > MAX_ADDED_BYTES {
             changes.remove_oldest();
         }
         self.changed.store(changes.len(), Ordering::Release);

@@ -49,6 +49,17 @@ impl Zone {
         self.is_local
     }
 
+    /// The member that an address belongs to; for `$local` its host.
+    pub(crate) fn member<'a>(&self, party: &Party<'a>, facts: &dyn Facts) -> Option<&'a str> {
+        if self.is_local {
+            return party.host().filter(|host| facts.is_local_host(host));
+        }
+        [party.host(), party.bare(), party.text]
+            .into_iter()
+            .flatten()
+            .find(|text| self.members.contains(*text))
+    }
+
     pub(crate) fn contains(&self, party: &Party<'_>, facts: &dyn Facts) -> bool {
         if self.is_local {
             return party.host().is_some_and(|host| facts.is_local_host(host));

@@ -83,10 +83,14 @@ impl StanzaExpression {
     ) -> Result<Self, Refusal> {
         let (text, default) = split_default(text);
         let is_function = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'|';
-        let chain = text.match_indices('|').map(|(at, _)| at).find(|at| {
-            text.get(at + 1..)
-                .is_some_and(|tail| !tail.is_empty() && tail.bytes().all(is_function))
-        });
+        // The first bar with nothing but names of functions behind it.
+        let names = text.bytes().rev().take_while(|&byte| is_function(byte));
+        let tail = text.len() - names.count();
+        let chain = text
+            .get(tail..)
+            .and_then(|names| names.find('|'))
+            .map(|at| tail + at)
+            .filter(|at| at + 1 < text.len());
         let (path, functions) = match chain {
             Some(at) => (
                 text.get(..at).unwrap_or(text),

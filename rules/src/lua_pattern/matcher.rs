@@ -9,6 +9,8 @@ use super::{Budget, Capture, Found};
 
 /// Steps without memory for each byte of text, before states are remembered.
 const CHEAP_STEPS_PER_BYTE: u64 = 8;
+/// Literals up to this length are compared for nothing; longer ones cost a step for each so many bytes.
+const FREE_LITERAL: usize = 64;
 /// Bits of the table of failed states; larger products of pattern and text rely on the budget.
 const MAX_STATES: usize = 64 << 20;
 
@@ -112,6 +114,9 @@ impl<'p, 't> Matcher<'p, 't> {
         while let Some(current) = program.nodes.get(node) {
             match current {
                 Node::Literal(bytes) => {
+                    if bytes.len() > FREE_LITERAL && !self.spend(bytes.len() / FREE_LITERAL) {
+                        return None;
+                    }
                     if !self.text.get(at..)?.starts_with(bytes) {
                         return None;
                     }

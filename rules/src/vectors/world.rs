@@ -152,7 +152,6 @@ pub(super) fn options(context: &Value) -> Options {
             events: items(chain.get("events")).map(str::to_owned).collect(),
             is_event_chain: text(chain.get("type")) == Some("event"),
             runs_before: false,
-            runs_before: false,
         });
     }
     options
