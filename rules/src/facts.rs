@@ -168,6 +168,12 @@ pub trait Facts {
     /// Now.
     fn now(&self) -> Timestamp;
 
+    /// Nanoseconds on a clock that never goes back, from any start. It is asked in a few of the runs, to tell what rules
+    /// cost; with `None` nothing is measured.
+    fn stopwatch(&self) -> Option<u64> {
+        None
+    }
+
     /// Seconds by which the server's local time is ahead of UTC now.
     fn utc_offset(&self) -> i32;
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::{AHashMap, RandomState};
 use xmpp::stanza::Stanza;
 
 use crate::actions::{Action, Flow};
 use crate::conditions::Condition;
+use crate::counters::Counters;
 use crate::definitions::Objects;
 use crate::events::Attached;
 use crate::facts::{Facts, Needs};
@@ -43,7 +43,6 @@ pub(crate) struct Rule {
     pub(crate) line: u32,
     pub(crate) checks: Box<[Check]>,
     pub(crate) steps: Box<[Step]>,
-    pub(crate) matched: AtomicU64,
 }
 
 /// The rules of one chain in one script.
@@ -51,6 +50,9 @@ pub(crate) struct Part {
     pub(crate) script: u32,
     pub(crate) rules: Vec<Rule>,
     pub(crate) index: ChainIndex,
+    /// Its number among all parts of the ruleset, and that of its first rule among all rules.
+    pub(crate) number: usize,
+    pub(crate) first_rule: usize,
 }
 
 /// A chain: its parts in the order of the configuration.
@@ -65,19 +67,6 @@ pub(crate) struct Chain {
 pub(crate) struct LoadedScript {
     pub(crate) name: Arc<str>,
     pub(crate) text: Arc<[u8]>,
-}
-
-/// How many stanzas a rule's conditions held for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleCount {
-    /// Name of the script.
-    pub script: String,
-    /// Name of the chain.
-    pub chain: String,
-    /// First line of the rule.
-    pub line: u32,
-    /// Stanzas for which all conditions held.
-    pub matched: u64,
 }
 
 /// What one chain gave.
@@ -105,6 +94,7 @@ pub struct Ruleset {
     pub(crate) objects: Objects,
     pub(crate) limits: RunLimits,
     pub(crate) hasher: RandomState,
+    pub(crate) counters: Counters,
 }
 
 /// Bounds of one evaluation.
@@ -151,23 +141,6 @@ impl Ruleset {
         &self.objects
     }
 
-    /// How often each rule matched since it was loaded.
-    #[must_use]
-    pub fn rule_counts(&self) -> Vec<RuleCount> {
-        let mut counts = Vec::new();
-        for chain in &self.chains {
-            for part in &chain.parts {
-                counts.extend(part.rules.iter().map(|rule| RuleCount {
-                    script: self.script_name(part.script).to_owned(),
-                    chain: chain.name.to_string(),
-                    line: rule.line,
-                    matched: rule.matched.load(Ordering::Relaxed),
-                }));
-            }
-        }
-        counts
-    }
-
     /// True if the chain holds no rule: running it can be left out.
     #[must_use]
     pub fn is_empty(&self, chain: &str) -> bool {
@@ -179,7 +152,11 @@ impl Ruleset {
             chain.is_some_and(|chain| !chain.parts.is_empty())
         };
         let attached = self.attached.get(&id);
-        !has_rules(id) && !attached.into_iter().flatten().any(|extra| has_rules(extra.chain))
+        !has_rules(id)
+            && !attached
+                .into_iter()
+                .flatten()
+                .any(|extra| has_rules(extra.chain))
     }
 
     /// The facts that the chain, and all it may jump to, may ask for.
@@ -223,7 +200,12 @@ impl Ruleset {
             Some(&id) => self.hook(&mut run, id),
             None => Value::Nothing,
         };
-        conclude(run, value, is_custom)
+        let lane = run.lane;
+        let outcome = conclude(run, value, is_custom);
+        if let (Some(lane), Some(id)) = (lane, self.names.get(chain)) {
+            lane.outcome(id.0 as usize, &outcome);
+        }
+        outcome
     }
 
     /// Runs the chains that are attached to a server event.
@@ -273,7 +255,9 @@ impl Ruleset {
             return self.each_part(run, id, Value::Nothing);
         };
         let (stanza, beside) = (run.stanza, |runs_before| {
-            attached.iter().filter(move |extra| extra.runs_before == runs_before)
+            attached
+                .iter()
+                .filter(move |extra| extra.runs_before == runs_before)
         });
         let seen = |extra: &&Attached| extra.sees(stanza);
         let before = beside(true).filter(seen).map(|extra| extra.chain);
@@ -336,6 +320,10 @@ impl Ruleset {
     fn part(&self, run: &mut Run<'_>, id: ChainId, part: &Part, pass: Value) -> Value {
         let mut cursor = Cursor::new(&part.index, run);
         let mut looked = 0;
+        let lane = run.lane;
+        if let Some(lane) = lane {
+            lane.part(part.number);
+        }
         while let Some(at) = cursor.next(run) {
             let Some(rule) = part.rules.get(at) else {
                 break;
@@ -344,61 +332,80 @@ impl Ruleset {
                 run.observe_left_out(part.rules.get(looked..at).unwrap_or_default());
                 looked = at + 1;
             }
+            let number = part.first_rule + at;
+            if let Some(lane) = lane {
+                lane.evaluated(number);
+            }
             run.place = (part.script, rule.line);
-            if !run.budget.take(1) {
-                run.fail(FaultKind::Budget);
-                return Value::True;
-            }
-            let holds = match run.observer {
-                None => rule.holds(run),
-                Some(_) => run.observe_rule(rule),
-            };
-            if !holds {
-                if run.fault.is_some() {
-                    return Value::True;
-                }
-                continue;
-            }
-            if !run.is_dry() {
-                rule.matched.fetch_add(1, Ordering::Relaxed);
-            }
-            for step in &rule.steps {
-                run.place = (part.script, rule.line);
-                if let Some(observer) = run.observer.as_deref_mut() {
-                    observer.action(self.script_name(part.script), step.line, &step.text);
-                }
-                let flow = step.action.perform(run, step.line);
-                if run.budget.is_spent() {
-                    run.fail(FaultKind::Budget);
-                }
-                if let Some(observer) = run.observer.as_deref_mut() {
-                    observer.performed(&run.effects);
-                }
-                if run.fault.is_some() {
-                    return Value::True;
-                }
-                match flow {
-                    Flow::Continue => continue,
-                    Flow::Return => return Value::Nothing,
-                    _ => {}
-                }
-                if !matches!(flow, Flow::Inherit(_)) {
-                    run.decided_by = Some((part.script, rule.line, id));
-                }
-                return match flow {
-                    Flow::Pass | Flow::Inherit(Value::False) => pass,
-                    Flow::Default => {
-                        run.verdict = Verdict::Default;
-                        Value::False
-                    }
-                    _ => Value::True,
-                };
+            let value = self.rule(run, (id, number), rule, pass);
+            run.lap(number);
+            if let Some(value) = value {
+                return value;
             }
         }
         if run.observer.is_some() {
             run.observe_left_out(part.rules.get(looked..).unwrap_or_default());
         }
         Value::Nothing
+    }
+
+    /// Runs the rule of this chain and number; `None`: the next one is to be looked at.
+    #[inline]
+    fn rule(
+        &self,
+        run: &mut Run<'_>,
+        (id, number): (ChainId, usize),
+        rule: &Rule,
+        pass: Value,
+    ) -> Option<Value> {
+        if !run.budget.take(1) {
+            run.fail(FaultKind::Budget);
+            return Some(Value::True);
+        }
+        let holds = match run.observer {
+            None => rule.holds(run),
+            Some(_) => run.observe_rule(rule),
+        };
+        if !holds {
+            return run.fault.is_some().then_some(Value::True);
+        }
+        if let Some(lane) = run.lane {
+            lane.matched(number, run.now());
+        }
+        let place = run.place;
+        for step in &rule.steps {
+            run.place = place;
+            if let Some(observer) = run.observer.as_deref_mut() {
+                observer.action(self.script_name(place.0), step.line, &step.text);
+            }
+            let flow = step.action.perform(run, step.line);
+            if run.budget.is_spent() {
+                run.fail(FaultKind::Budget);
+            }
+            if let Some(observer) = run.observer.as_deref_mut() {
+                observer.performed(&run.effects);
+            }
+            if run.fault.is_some() {
+                return Some(Value::True);
+            }
+            match flow {
+                Flow::Continue => continue,
+                Flow::Return => return Some(Value::Nothing),
+                _ => {}
+            }
+            if !matches!(flow, Flow::Inherit(_)) {
+                run.decided_by = Some((place.0, place.1, id));
+            }
+            return Some(match flow {
+                Flow::Pass | Flow::Inherit(Value::False) => pass,
+                Flow::Default => {
+                    run.verdict = Verdict::Default;
+                    Value::False
+                }
+                _ => Value::True,
+            });
+        }
+        None
     }
 }
 

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use xmpp::stanza::{ElementRef, Stanza, StanzaKind};
 
 use crate::address::Party;
+use crate::counters::{Lane, Watch};
 use crate::definitions::list::List;
 use crate::dry_run::DryRun;
 use crate::explain::sight::Sight;
@@ -87,6 +88,10 @@ pub(crate) struct Run<'a> {
     dry: Option<Box<DryRun>>,
     /// Steps that finding out reasons may still take, for an observer that wants them.
     pub(crate) reasons_left: u64,
+    /// Where this thread counts; `None` in a dry run.
+    pub(crate) lane: Option<&'a Lane>,
+    /// Set in the few runs that are timed.
+    watch: Option<Watch>,
 }
 
 impl<'a> Run<'a> {
@@ -97,7 +102,13 @@ impl<'a> Run<'a> {
         observer: Option<&'a mut (dyn Observer + 'a)>,
     ) -> Self {
         let origin = facts.origin();
+        let lane = ruleset.counters.lane();
+        let is_timed = lane.is_some_and(Lane::begin);
         Self {
+            lane,
+            watch: is_timed
+                .then(|| Watch::start(|| facts.stopwatch()))
+                .flatten(),
             ruleset,
             facts,
             origin,
@@ -132,6 +143,7 @@ impl<'a> Run<'a> {
     /// Has the run leave lists, limiters and counters as they are.
     pub(crate) fn make_dry(&mut self) {
         self.dry = Some(Box::default());
+        self.lane = None;
     }
 
     #[inline]
@@ -153,6 +165,7 @@ impl<'a> Run<'a> {
         run.frame = self.frame;
         run.place = self.place;
         run.dry = Some(self.dry.clone().unwrap_or_default());
+        run.lane = None;
         run
     }
 
@@ -258,6 +271,16 @@ impl<'a> Run<'a> {
 
     pub(crate) fn now(&mut self) -> Timestamp {
         *self.now.get_or_insert_with(|| self.facts.now())
+    }
+
+    /// Charges the time since the last rule to the rule of this number, if the run is timed.
+    #[inline]
+    pub(crate) fn lap(&mut self, rule: usize) {
+        if let (Some(watch), Some(lane)) = (&mut self.watch, self.lane)
+            && let Some(now) = self.facts.stopwatch()
+        {
+            lane.timed(rule, watch.lap(now));
+        }
     }
 
     #[inline]

@@ -94,14 +94,9 @@ impl Branch {
                 script: script.to_owned(),
                 name: name.to_owned(),
             };
-            for count in ruleset.rule_counts() {
-                let path = host_path
-                    .child(&count.script)
-                    .child("chains")
-                    .child(&count.chain);
-                wanted
-                    .entry(path)
-                    .or_insert_with(|| (Part::Chain, place(&count.script, &count.chain)));
+            for (script, chain) in ruleset.parts() {
+                let path = host_path.child(script).child("chains").child(chain);
+                wanted.insert(path, (Part::Chain, place(script, chain)));
             }
             for entry in ruleset.objects().iter() {
                 let (part, kind) = match entry.object {

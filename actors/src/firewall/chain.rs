@@ -19,10 +19,14 @@ pub(super) struct Chain {
 }
 
 /// What the console shows of a chain.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ChainReport {
     /// Rules of the script in this chain.
     pub rules: usize,
+    /// How often the chain was run in this script.
+    pub runs: u64,
+    /// Stanzas for which a rule's conditions were asked, all rules together.
+    pub evaluated: u64,
     /// Stanzas for which a rule's conditions held, all rules together.
     pub matched: u64,
     /// The rules that matched most often.
@@ -34,6 +38,8 @@ pub struct ChainReport {
 pub struct RuleReport {
     /// First line in the script.
     pub line: u32,
+    /// Stanzas for which its conditions were asked.
+    pub evaluated: u64,
     /// Stanzas for which its conditions held.
     pub matched: u64,
 }
@@ -61,27 +67,31 @@ impl Observe for Chain {
     type Report = ChainReport;
 
     fn report(&self) -> ChainReport {
-        let counts = self
-            .place
-            .ruleset()
-            .map(|ruleset| ruleset.rule_counts())
-            .unwrap_or_default();
-        let mut rules: Vec<RuleReport> = counts
-            .into_iter()
-            .filter(|count| count.script == self.place.script && count.chain == self.place.name)
-            .map(|count| RuleReport {
-                line: count.line,
-                matched: count.matched,
-            })
-            .collect();
-        let (total, matched) = (rules.len(), rules.iter().map(|rule| rule.matched).sum());
-        rules.retain(|rule| rule.matched > 0);
-        rules.sort_by_key(|rule| std::cmp::Reverse(rule.matched));
-        rules.truncate(SHOWN);
-        ChainReport {
-            rules: total,
-            matched,
-            busiest: rules,
+        let Some(ruleset) = self.place.ruleset() else {
+            return ChainReport::default();
+        };
+        let mut report = ChainReport::default();
+        for count in ruleset.rule_counts() {
+            if count.script != self.place.script || count.chain != self.place.name {
+                continue;
+            }
+            let totals = count.totals;
+            report.rules += 1;
+            report.runs = count.runs;
+            report.evaluated += totals.evaluated;
+            report.matched += totals.matched;
+            if totals.matched > 0 {
+                report.busiest.push(RuleReport {
+                    line: count.line,
+                    evaluated: totals.evaluated,
+                    matched: totals.matched,
+                });
+            }
         }
+        report
+            .busiest
+            .sort_by_key(|rule| std::cmp::Reverse(rule.matched));
+        report.busiest.truncate(SHOWN);
+        report
     }
 }

@@ -24,8 +24,16 @@ impl Published {
         self.hosts.load_full()
     }
 
+    /// Puts the rules in force. What did not change goes on counting.
     pub(super) fn store(&self, hosts: Rulesets) {
-        self.hosts.store(Arc::new(hosts));
+        let previous = self.hosts.swap(Arc::new(hosts));
+        for (host, ruleset) in self.all().iter() {
+            if let Some(before) = previous.get(host)
+                && !Arc::ptr_eq(before, ruleset)
+            {
+                ruleset.adopt_counts(before);
+            }
+        }
     }
 }
 

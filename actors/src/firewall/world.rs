@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rules::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
 use storage::Role;
@@ -15,6 +15,9 @@ use crate::core::Core;
 use crate::delivery;
 use crate::roles::rule_name;
 use crate::tables::AccountHandle;
+
+/// The clock that rules are timed by starts here.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The world of one evaluation.
 pub struct World<'a> {
@@ -69,6 +72,10 @@ pub(super) fn timestamp(moment: SystemTime) -> Timestamp {
 impl Facts for World<'_> {
     fn now(&self) -> Timestamp {
         timestamp(self.now_as_system_time())
+    }
+
+    fn stopwatch(&self) -> Option<u64> {
+        u64::try_from(STARTED.elapsed().as_nanos()).ok()
     }
 
     fn utc_offset(&self) -> i32 {

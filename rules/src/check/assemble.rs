@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use ahash::{AHashMap, RandomState};
 
 use crate::conditions::Condition;
+use crate::counters::{Counters, Size};
 use crate::definitions::Objects;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::events::{self, Attached};
@@ -61,7 +61,8 @@ pub(super) fn assemble(
         out.sort_by_key(|problem| (problem.span.line, !problem.is_error()));
     }
     let attached = attached(&mut tools.numbers, options);
-    let chains = chains(&tools.numbers, drafts, options, &attached);
+    let mut chains = chains(&tools.numbers, drafts, options, &attached);
+    let counters = Counters::new(number_rules(&mut chains));
     let ruleset = Ruleset {
         host: host.into(),
         scripts: candidates
@@ -76,6 +77,7 @@ pub(super) fn assemble(
         objects: tools.objects,
         limits: options.limits,
         hasher: RandomState::new(),
+        counters,
     };
     Round {
         ruleset,
@@ -118,6 +120,20 @@ fn events(numbers: &Numbers, options: &Options) -> AHashMap<Box<str>, Vec<ChainI
         }
     }
     events
+}
+
+/// Numbers the parts and rules of all chains, for their counters.
+fn number_rules(chains: &mut [Chain]) -> Size {
+    let mut size = Size {
+        chains: chains.len(),
+        ..Size::default()
+    };
+    for part in chains.iter_mut().flat_map(|chain| &mut chain.parts) {
+        (part.number, part.first_rule) = (size.parts, size.rules);
+        size.parts += 1;
+        size.rules += part.rules.len();
+    }
+    size
 }
 
 /// A condition that at least one rule asks.
@@ -231,6 +247,8 @@ fn chains(
                     script,
                     rules,
                     index,
+                    number: 0,
+                    first_rule: 0,
                 });
             }
         }
@@ -265,7 +283,6 @@ fn rule(draft: RuleDraft, shared: &Shared) -> Rule {
             .into_iter()
             .filter_map(|check| shared.check(check))
             .collect(),
-        matched: AtomicU64::new(0),
     }
 }
 
