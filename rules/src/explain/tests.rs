@@ -59,7 +59,12 @@ fn a_dry_run_takes_nothing_and_yet_sees_what_it_would_have_done() {
         panic!("no limiter");
     };
     assert_eq!(limiter.status(), crate::LimiterStatus::default());
-    assert!(ruleset.rule_counts().iter().all(|rule| rule.matched == 0));
+    assert!(
+        ruleset
+            .rule_counts()
+            .iter()
+            .all(|rule| rule.totals.matched == 0)
+    );
 }
 
 #[test]
