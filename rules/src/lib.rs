@@ -56,19 +56,19 @@ mod scope;
 mod shipped;
 pub mod syntax;
 mod table;
-mod watch;
 #[cfg(feature = "vectors")]
 pub mod vectors;
+mod watch;
 pub mod world;
 
 pub use check::{Compiled, Report, ScriptState, Source, compile};
 pub use counters::{BYTES_PER_RULE, ChainTotals, RuleTotals};
 pub use counts::{ChainCount, RuleCount};
 pub use diagnostic::{Code, Diagnostic, Severity};
+pub use explain::Explanation;
 pub use facts::{CountryField, Facts, Needs, Origin, OriginKind, Subscription, Timestamp};
 pub use limiter::{Limiter, LimiterStatus, RateDefinition};
 pub use loader::{LoadError, Loader, NoFiles};
-pub use explain::Explanation;
 pub use observer::{ChainEnd, Held, Observer, Seen, Watched};
 pub use options::{ExtraChain, Options};
 pub use outcome::{Decision, Effect, Fault, FaultKind, LogLevel, Outcome, Verdict};

@@ -122,11 +122,16 @@ impl Condition for Count {
         run.load_xml(self.search);
         let (text, budget) = run.search(self.search);
         sight.bytes("searched", text);
-        let enough = usize::try_from(self.number).unwrap_or(usize::MAX).saturating_add(1);
+        let enough = usize::try_from(self.number)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
         let mut matches = self.pattern.matches(text, budget).take(enough);
         let first = matches.next();
         if let Some(found) = &first {
-            sight.bytes("first match", text.get(found.start..found.end).unwrap_or_default());
+            sight.bytes(
+                "first match",
+                text.get(found.start..found.end).unwrap_or_default(),
+            );
         }
         let count = usize::from(first.is_some()) + matches.count();
         let or_more = if count == enough { " or more" } else { "" };

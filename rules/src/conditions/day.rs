@@ -118,7 +118,14 @@ impl Condition for Day {
 
     fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
         let (day, minute) = local(run);
-        let name = usize::try_from(day).ok().and_then(|day| NAMES.get(day)).copied().unwrap_or_default();
-        sight.add("local time", Some(format!("{name} {:02}:{:02}", minute / 60, minute % 60)));
+        let name = usize::try_from(day)
+            .ok()
+            .and_then(|day| NAMES.get(day))
+            .copied()
+            .unwrap_or_default();
+        sight.add(
+            "local time",
+            Some(format!("{name} {:02}:{:02}", minute / 60, minute % 60)),
+        );
     }
 }

@@ -66,7 +66,10 @@ impl Condition for Limit {
     }
 
     fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
-        let key = self.key.as_ref().map(|key| key.with(run, |_, key| key.to_vec()));
+        let key = self
+            .key
+            .as_ref()
+            .map(|key| key.with(run, |_, key| key.to_vec()));
         if let Some(key) = &key {
             sight.bytes("key", key);
         }

@@ -71,7 +71,8 @@ impl Scan {
             let token = Self::token(&searched, &found, &mut position);
             budget.take(self.list.cost(token)) && run.is_listed(&self.list, token)
         });
-        run.budget.take(run.budget.left().saturating_sub(budget.left()));
+        run.budget
+            .take(run.budget.left().saturating_sub(budget.left()));
         holds
     }
 
@@ -108,12 +109,10 @@ impl Condition for Scan {
             });
         }
         let mut position = String::new();
-        self.pattern
-            .matches(text, budget)
-            .any(|found| {
-                let token = Self::token(text, &found, &mut position);
-                budget.take(self.list.cost(token)) && self.list.contains(token)
-            })
+        self.pattern.matches(text, budget).any(|found| {
+            let token = Self::token(text, &found, &mut position);
+            budget.take(self.list.cost(token)) && self.list.contains(token)
+        })
     }
 
     fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
@@ -134,7 +133,8 @@ impl Condition for Scan {
             }
         }
         sight.add("matches looked up", Some(tried));
-        run.budget.take(run.budget.left().saturating_sub(steps.left()));
+        run.budget
+            .take(run.budget.left().saturating_sub(steps.left()));
     }
 
     fn asks_list(&self, run: &mut Run<'_>) -> bool {
