@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::checker::{Checker, Section, found, locate_file, readable, text};
+use crate::extra_chains::{self, ExtraChain};
 use crate::http_lists::{self, HttpListsConfig};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 
@@ -41,6 +42,8 @@ pub struct FirewallConfig {
     pub multirate_cache_limit: usize,
     /// Where `FROM COUNTRY` looks addresses up; scripts can not use it without.
     pub geoip_database: Option<PathBuf>,
+    /// Chains beside the built-in ones, in the order of their names.
+    pub extra_chains: Vec<ExtraChain>,
     /// What a condition comes to that asks a list which has never been loaded.
     pub when_unknown: WhenUnknown,
     /// How lists are fetched over http.
@@ -124,8 +127,8 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &GEOIP_DATABASE,
         &WHEN_UNKNOWN,
     ],
-    tables: &[&http_lists::SECTION],
-    later: &["shadow", "chains"],
+    tables: &[&extra_chains::SECTION, &http_lists::SECTION],
+    later: &["shadow"],
 };
 
 pub(crate) static HOST_SECTION: SectionSpec = SectionSpec {
@@ -134,7 +137,7 @@ pub(crate) static HOST_SECTION: SectionSpec = SectionSpec {
     named: None,
     keys: &[&HOST_SCRIPTS],
     tables: &[],
-    later: &["when_unknown", "shadow", "chains"],
+    later: &["when_unknown", "shadow", "extra_chains"],
 };
 
 pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> FirewallConfig {
@@ -143,6 +146,7 @@ pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> FirewallConfig 
         scripts: read_scripts(checker, &section, &SCRIPTS, &[]),
         multirate_cache_limit: checker.integer(&section, &MULTIRATE_CACHE_LIMIT),
         geoip_database: checker.file(&section, &GEOIP_DATABASE),
+        extra_chains: extra_chains::read(checker, &section),
         when_unknown: match checker.word(&section, &WHEN_UNKNOWN).as_deref() {
             Some("listed") => WhenUnknown::Listed,
             Some("skip") => WhenUnknown::Skip,

@@ -67,6 +67,10 @@ const FOREIGN: &[(&str, &str)] = &[
     ("add_permissions", "host.<name>.permissions"),
     ("firewall_scripts", "firewall.scripts"),
     (
+        "firewall_extra_chains",
+        "firewall.extra_chains.<name>.events",
+    ),
+    (
         "firewall_multirate_cache_limit",
         "firewall.multirate_cache_limit",
     ),
