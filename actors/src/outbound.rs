@@ -221,9 +221,16 @@ impl Outbound {
         });
     }
 
-    /// The writer's side: whether writing must stop at once, and a wake-up when it must.
+    /// The writer's side: whether writing must stop at once.
     pub fn is_aborted(&self) -> bool {
         self.queue.lock().phase == Phase::Aborted
+    }
+
+    /// As [`Self::is_aborted`], with a wake-up when it must: a wake-up for bytes uses up the one
+    /// that [`Self::poll_next`] registered.
+    pub fn poll_aborted(&self, cx: &Context<'_>) -> bool {
+        self.writer.register(cx.waker());
+        self.is_aborted()
     }
 }
 
@@ -300,5 +307,29 @@ mod tests {
             .push(|out| out.extend_from_slice(b"12345678"))
             .unwrap();
         assert_eq!(outbound.len(), 8);
+    }
+
+    #[test]
+    fn a_writer_that_is_blocked_hears_of_the_bound() {
+        struct Woken(std::sync::atomic::AtomicBool);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let woken = Arc::new(Woken(std::sync::atomic::AtomicBool::new(false)));
+        let waker = Arc::clone(&woken).into();
+        let cx = Context::from_waker(&waker);
+        let outbound = Outbound::new(10);
+        outbound.push(|out| out.push(b'1')).unwrap();
+        assert!(take(&outbound).is_ready());
+        assert!(!outbound.poll_aborted(&cx));
+        outbound.push(|out| out.push(b'2')).unwrap();
+        assert!(woken.0.swap(false, std::sync::atomic::Ordering::SeqCst));
+        assert!(!outbound.poll_aborted(&cx));
+        let over = outbound.push(|out| out.extend_from_slice(b"1234567890"));
+        assert_eq!(over, Err(OutboundError::Full));
+        assert!(woken.0.load(std::sync::atomic::Ordering::SeqCst));
+        assert!(outbound.poll_aborted(&cx));
     }
 }

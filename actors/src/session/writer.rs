@@ -132,7 +132,7 @@ async fn wait_for_room(
 ) -> Result<(), WriterEnd> {
     loop {
         let before = portion.written;
-        let step = poll_fn(|cx| match outbound.is_aborted() {
+        let step = poll_fn(|cx| match outbound.poll_aborted(cx) {
             true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
             false => match portion.poll_write(connection, outbound, cx) {
                 // Some of it left: the deadline begins anew.
