@@ -13,8 +13,14 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::loader::Loader;
 use crate::options::Options;
 use crate::program::{LoadedScript, Ruleset};
+use crate::syntax::ast::Item;
 use crate::syntax::parser::{self, Parsed};
 use crate::syntax::span::Span;
+
+/// Values of `@@ trace` that ask for traces; the others of [`TRACE`] do not.
+const TRACE_ON: [&str; 2] = ["on", "true"];
+/// All values that `@@ trace` should have.
+const TRACE: [&str; 4] = ["on", "true", "off", "false"];
 
 /// The text of a script, to be compiled.
 #[derive(Clone, Debug)]
@@ -107,6 +113,7 @@ pub fn compile(
         let loaded = LoadedScript {
             name: source.name.as_str().into(),
             text: Arc::from(source.text.as_slice()),
+            is_traced: false,
         };
         let candidate = Candidate::new(number, loaded);
         reports.push(Report {
@@ -164,12 +171,22 @@ fn older_version(previous: Option<&Ruleset>, candidate: &Candidate) -> Option<Ca
     Some(Candidate::new(candidate.source, older.clone()))
 }
 
+/// Whether the last `@@ trace` of a script asks for traces.
+fn is_traced(parsed: &Parsed) -> bool {
+    let values = parsed.items.iter().filter_map(|item| match item {
+        Item::Metadata(metadata) if metadata.key.text == "trace" => Some(&*metadata.value.text),
+        _ => None,
+    });
+    values.last().is_some_and(|value| TRACE_ON.contains(&value))
+}
+
 impl Candidate {
-    fn new(source: usize, loaded: LoadedScript) -> Self {
+    fn new(source: usize, mut loaded: LoadedScript) -> Self {
         let decoded = String::from_utf8_lossy(&loaded.text);
         let is_damaged = matches!(decoded, Cow::Owned(_));
         let text = decoded.into_owned();
         let mut parsed = parser::parse(&text);
+        loaded.is_traced = is_traced(&parsed);
         if is_damaged {
             let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
             let line = text

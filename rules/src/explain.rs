@@ -43,6 +43,26 @@ pub struct Explanation {
     pub changed: Option<String>,
 }
 
+impl Explanation {
+    /// True if the index has left out a rule although none of its conditions was found not to hold: a mistake of
+    /// this program.
+    #[must_use]
+    pub fn has_wrongly_left_out(&self) -> bool {
+        self.parts.iter().any(ChainReport::has_wrongly_left_out)
+    }
+}
+
+impl ChainReport {
+    fn has_wrongly_left_out(&self) -> bool {
+        self.rules.iter().any(|rule| {
+            let chains = rule.actions.iter().flat_map(|action| &action.chains);
+            let may_hold = |condition: &ConditionReport| condition.held != Held::No;
+            (rule.is_left_out && rule.conditions.iter().all(may_hold))
+                || chains.into_iter().any(Self::has_wrongly_left_out)
+        })
+    }
+}
+
 /// Where a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {

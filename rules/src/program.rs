@@ -67,6 +67,8 @@ pub(crate) struct Chain {
 pub(crate) struct LoadedScript {
     pub(crate) name: Arc<str>,
     pub(crate) text: Arc<[u8]>,
+    /// `@@ trace = on` stands in it.
+    pub(crate) is_traced: bool,
 }
 
 /// What one chain gave.
@@ -125,6 +127,19 @@ impl Ruleset {
     /// Names of the scripts that are in force, in the order of the configuration.
     pub fn scripts(&self) -> impl Iterator<Item = &str> {
         self.scripts.iter().map(|script| &*script.name)
+    }
+
+    /// True if `@@ trace = on` stands in a script of that name: its traces are wanted always.
+    #[must_use]
+    pub fn is_traced(&self, script: &str) -> bool {
+        let named = self.scripts.iter().find(|one| *one.name == *script);
+        named.is_some_and(|script| script.is_traced)
+    }
+
+    /// True if [`Self::is_traced`] is of any script.
+    #[must_use]
+    pub fn is_any_traced(&self) -> bool {
+        self.scripts.iter().any(|script| script.is_traced)
     }
 
     /// Names of the chains that hold rules.

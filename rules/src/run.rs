@@ -1,6 +1,7 @@
 //! One evaluation: the stanza, what was found out about it, and what is to be done.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use xmpp::stanza::{ElementRef, Stanza, StanzaKind};
@@ -169,19 +170,10 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// True if the text is in the list, as this run would have left it.
+    /// The list as this run would have left it, if this is a dry run that would have changed it.
     #[inline]
-    pub(crate) fn is_listed(&self, list: &List, text: &[u8]) -> bool {
-        match self.dry.as_deref().and_then(|dry| dry.list(list, text)) {
-            Some(is_added) => is_added,
-            None => list.contains(text),
-        }
-    }
-
-    /// True if this is a dry run that would have changed lists.
-    #[inline]
-    pub(crate) fn has_changed_lists(&self) -> bool {
-        self.dry.as_deref().is_some_and(DryRun::has_changes)
+    pub(crate) fn fork(&self, list: &List) -> Option<Arc<List>> {
+        self.dry.as_deref()?.fork(list).map(Arc::clone)
     }
 
     /// Says how a text stands in a list.
@@ -192,21 +184,23 @@ impl<'a> Run<'a> {
         if *key != *text {
             sight.bytes("as an entry", &key);
         }
-        let own = self.dry.as_deref().and_then(|dry| dry.list(list, text));
-        let standing = match own {
-            Some(true) => "listed, added by this stanza",
-            Some(false) => "not listed, removed by this stanza",
-            None => list.standing(&key).describe(),
+        let fork = self.fork(list);
+        let standing = fork.as_deref().unwrap_or(list).standing(&key);
+        let by = match fork {
+            Some(_) if standing != list.standing(&key) => ", by this stanza",
+            _ => "",
         };
-        sight.add("result", Some(standing));
+        sight.add("result", Some(format!("{}{by}", standing.describe())));
     }
 
     /// Adds a text to a list, or removes it.
     pub(crate) fn change_list(&mut self, list: &List, text: &[u8], is_added: bool) {
-        match (&mut self.dry, is_added) {
-            (Some(dry), _) => dry.change(list, text, is_added),
-            (None, true) => list.add(text),
-            (None, false) => list.remove(text),
+        let fork = self.dry.as_deref_mut().map(|dry| dry.fork_mut(list));
+        let list = fork.as_deref().unwrap_or(list);
+        if is_added {
+            list.add(text);
+        } else {
+            list.remove(text);
         }
         self.forget();
     }

@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 const NONE: u32 = u32::MAX;
 
 /// Keys with values, oldest insertion first. Inserting a key again makes it the newest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OrderedTable<V> {
     index: HashTable<u32>,
     slots: Vec<Slot<V>>,
@@ -18,7 +18,7 @@ pub(crate) struct OrderedTable<V> {
     hasher: RandomState,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot<V> {
     key: Box<[u8]>,
     value: V,

@@ -2,7 +2,6 @@
 
 use crate::actions::{Action, Flow, Spec, required};
 use crate::conditions::Parameter;
-use crate::diagnostic::Code;
 use crate::refusal::Refusal;
 use crate::run::Run;
 use crate::scope::Scope;
@@ -11,7 +10,7 @@ pub(crate) const SPEC: Spec = Spec {
     name: "TAG_TRACE",
     parameter: Parameter::Required("Expected a tag"),
     syntax: "TAG TRACE=tag",
-    summary: "Traces of this evaluation carry the tag from here on.",
+    summary: "Traces of this chain, and of those that run behind it for the same stanza, carry the tag: `firewall trace --tag` chooses by it.",
     example: "TAG TRACE=suspicious\n",
     parse,
 };
@@ -21,11 +20,7 @@ struct TagTrace {
     tag: String,
 }
 
-fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
-    scope.warn(
-        Code::Unsupported,
-        "traces are not kept yet: the tag is only seen by `explain`",
-    );
+fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, Refusal> {
     Ok(Box::new(TagTrace {
         tag: required(value).to_owned(),
     }))

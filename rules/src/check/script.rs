@@ -199,14 +199,7 @@ impl Tools<'_> {
                         metadata.key.span,
                     ));
                 }
-                Item::Metadata(metadata) => {
-                    let message = format!("`@@ {}` has no effect yet", metadata.key.text);
-                    out.push(Diagnostic::warning(
-                        Code::Unsupported,
-                        metadata.key.span,
-                        message,
-                    ));
-                }
+                Item::Metadata(metadata) => out.extend(doubts(metadata)),
                 Item::Definition(_) => {}
             }
         }
@@ -436,6 +429,20 @@ fn parameter<'v>(
         (Parameter::None, _) => Ok(None),
         (_, value) => Ok(value.map(|value| value.text.as_str())),
     }
+}
+
+/// What looks like a mistake in `@@ key = value`. What is not known is kept and means nothing.
+fn doubts(metadata: &ast::Metadata) -> Option<Diagnostic> {
+    let (key, value) = (&metadata.key, &metadata.value);
+    let (span, message) = match key.text.as_str() {
+        "trace" if super::TRACE.contains(&&*value.text) => return None,
+        "trace" => (value.span, "`@@ trace` is `on` or `off`".to_owned()),
+        other => (
+            key.span,
+            format!("`@@ {other}` means nothing to this version"),
+        ),
+    };
+    Some(Diagnostic::warning(Code::Metadata, span, message))
 }
 
 fn unsupported(what: &str, name: &str) -> Refusal {

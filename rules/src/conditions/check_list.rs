@@ -64,7 +64,10 @@ impl Condition for CheckList {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         self.text.with(run, |run, text| {
             run.budget.take(self.list.cost(text));
-            run.is_listed(&self.list, text)
+            match run.fork(&self.list) {
+                Some(fork) => fork.contains(text),
+                None => self.list.contains(text),
+            }
         })
     }
 

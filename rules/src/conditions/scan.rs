@@ -62,20 +62,6 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 }
 
 impl Scan {
-    /// As the condition itself, for a dry run whose own changes to lists count.
-    fn holds_dry(&self, run: &mut Run<'_>) -> bool {
-        let searched = run.search(self.search).0.to_vec();
-        let budget = Budget::new(run.budget.left());
-        let mut position = String::new();
-        let holds = self.pattern.matches(&searched, &budget).any(|found| {
-            let token = Self::token(&searched, &found, &mut position);
-            budget.take(self.list.cost(token)) && run.is_listed(&self.list, token)
-        });
-        run.budget
-            .take(run.budget.left().saturating_sub(budget.left()));
-        holds
-    }
-
     fn token<'t>(text: &'t [u8], found: &Found, position: &'t mut String) -> &'t [u8] {
         match found.capture {
             Some(Capture::Text(from, to)) => text.get(from..to).unwrap_or_default(),
@@ -91,9 +77,8 @@ impl Scan {
 impl Condition for Scan {
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.load_xml(self.search);
-        if run.has_changed_lists() {
-            return self.holds_dry(run);
-        }
+        let fork = run.fork(&self.list);
+        let list = fork.as_deref().unwrap_or(&self.list);
         let (text, budget) = run.search(self.search);
         if text.len() < self.pattern.minimum_length() {
             return false;
@@ -102,20 +87,21 @@ impl Condition for Scan {
             if !budget.take(text.len() as u64) {
                 return false;
             }
-            let quick = self.list.quick();
+            let quick = list.quick();
             return set.runs(text).any(|token| match &quick {
                 Some(contents) => contents.contains(token),
-                None => budget.take(self.list.cost(token)) && self.list.contains(token),
+                None => budget.take(list.cost(token)) && list.contains(token),
             });
         }
         let mut position = String::new();
         self.pattern.matches(text, budget).any(|found| {
             let token = Self::token(text, &found, &mut position);
-            budget.take(self.list.cost(token)) && self.list.contains(token)
+            budget.take(list.cost(token)) && list.contains(token)
         })
     }
 
     fn seen(&self, run: &mut Run<'_>, sight: &mut Sight) {
+        let fork = run.fork(&self.list);
         sight.add("list", Some(self.list.describe()));
         run.load_xml(self.search);
         let searched = run.search(self.search).0.to_vec();
@@ -126,7 +112,7 @@ impl Condition for Scan {
         for found in self.pattern.matches(&searched, &steps) {
             let token = Self::token(&searched, &found, &mut position);
             tried += 1;
-            if run.is_listed(&self.list, token) {
+            if fork.as_deref().unwrap_or(&self.list).contains(token) {
                 sight.bytes("entry", token);
                 run.describe_entry(&self.list, token, sight);
                 break;

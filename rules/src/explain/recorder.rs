@@ -6,6 +6,8 @@ use crate::outcome::Effect;
 
 /// Rules that are listed of one run; the others are counted.
 pub const MAX_RULES: usize = 2000;
+/// As [`MAX_RULES`], of a run that is only traced.
+const MAX_TRACED: usize = 200;
 /// Chain runs that are kept of one run, those that jumps lead to included; the others are counted.
 const MAX_CHAINS: usize = 500;
 /// How deep kept chains nest: readers of JSON have limits.
@@ -62,6 +64,13 @@ impl Recorder {
         self.flat.unwrap_or_default()
     }
 
+    fn most_rules(&self) -> usize {
+        match self.flat {
+            Some(_) => MAX_TRACED,
+            None => MAX_RULES,
+        }
+    }
+
     fn top(&mut self) -> Option<&mut ChainReport> {
         self.running.last_mut()?.0.as_mut()
     }
@@ -74,7 +83,7 @@ impl Recorder {
     }
 
     fn add_rule(&mut self, line: u32, is_left_out: bool) {
-        self.is_listed = self.rules < MAX_RULES;
+        self.is_listed = self.rules < self.most_rules();
         self.rules += 1;
         let is_listed = self.is_listed;
         let Some(chain) = self.top() else {
@@ -114,7 +123,8 @@ impl Observer for Recorder {
     }
 
     fn chain(&mut self, script: &str, chain: &str) {
-        let is_kept = self.chains < MAX_CHAINS && self.running.len() < MAX_DEPTH;
+        let is_deep = self.flat.is_none() && self.running.len() >= MAX_DEPTH;
+        let is_kept = self.chains < MAX_CHAINS && !is_deep;
         self.chains += 1;
         let report = is_kept.then(|| ChainReport {
             script: script.to_owned(),

@@ -8,6 +8,7 @@ use xmpp::xml::Limits;
 
 use super::world::{self, DIRECTORY, Files, text};
 use super::xml;
+use crate::explain::{Explanation, Trial};
 use crate::world::World;
 use crate::{
     Effect, Observer, Options, Outcome, Report, Ruleset, ScriptState, Source, Verdict, compile,
@@ -181,11 +182,15 @@ impl Server {
         let Some(ruleset) = self.rulesets.get(&host) else {
             return Err(format!("no rules for host {host}"));
         };
+        let explained = ruleset.explain(chain, &stanza, &self.world, Trial::Dry);
         let mut actions = Actions::default();
         let outcome = match chain.strip_prefix("event:") {
             Some(event) => ruleset.run_event(event, &stanza, &self.world),
             None => ruleset.run_observed(chain, &stanza, &self.world, Some(&mut actions)),
         };
+        if !chain.starts_with("event:") {
+            compare_explanation(&explained, &outcome)?;
+        }
         self.world.apply(&outcome);
         match expect {
             Some((expect, is_partial)) => {
@@ -353,6 +358,25 @@ fn list(value: Option<&Value>) -> &[Value] {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default()
+}
+
+/// An explanation comes to what the run comes to, and an index leaves out only what can not hold.
+fn compare_explanation(
+    (told, foreseen): &(Explanation, Outcome),
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let is_same = foreseen.verdict == outcome.verdict
+        && foreseen.decided_by == outcome.decided_by
+        && foreseen.fault == outcome.fault
+        && foreseen.effects.len() == outcome.effects.len()
+        && foreseen.stanza.as_ref().map(xml::text_of) == outcome.stanza.as_ref().map(xml::text_of);
+    if !is_same {
+        return Err(format!("explained otherwise: {told}"));
+    }
+    if told.has_wrongly_left_out() {
+        return Err(format!("left out a rule that may hold: {told}"));
+    }
+    Ok(())
 }
 
 fn compare_sent(outcome: &Outcome, expected: Option<&Value>) -> Result<(), Failure> {

@@ -1,7 +1,10 @@
 //! Finding out why a text is in a list or not, beside the stanza path.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::RwLock;
 
 use super::List;
 use super::definition::Backend;
@@ -40,9 +43,16 @@ impl List {
         })
     }
 
-    /// Whether rules may change it.
-    pub(crate) fn takes_changes(&self) -> bool {
-        !matches!(self.definition.backend, Backend::Http { .. })
+    /// A list of its own that stands as this one does.
+    pub(crate) fn fork(&self) -> Self {
+        let changes = self.changes.read().clone();
+        Self {
+            definition: self.definition.clone(),
+            contents: Arc::clone(&self.contents),
+            changed: AtomicUsize::new(changes.len()),
+            changes: RwLock::new(changes),
+            limit: self.limit,
+        }
     }
 
     /// How a text that [`Self::key`] gave stands.
