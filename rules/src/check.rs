@@ -22,6 +22,11 @@ const TRACE_ON: [&str; 2] = ["on", "true"];
 /// All values that `@@ trace` should have.
 const TRACE: [&str; 4] = ["on", "true", "off", "false"];
 
+/// Problems of one script that are shown with their lines.
+const MAX_RENDERED: usize = 200;
+/// Bytes that a script may have.
+const MAX_SCRIPT_BYTES: usize = 16 << 20;
+
 /// The text of a script, to be compiled.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -60,13 +65,18 @@ impl Report {
     #[must_use]
     pub fn render(&self, with_warnings: bool) -> String {
         let mut out = String::new();
-        for diagnostic in self
-            .diagnostics
-            .iter()
-            .filter(|one| with_warnings || one.is_error())
-        {
+        let wanted = |one: &&Diagnostic| with_warnings || one.is_error();
+        for diagnostic in self.diagnostics.iter().filter(wanted).take(MAX_RENDERED) {
             out.push_str(&diagnostic.render(&self.script, &self.text));
             out.push('\n');
+        }
+        let count = self.diagnostics.iter().filter(wanted).count();
+        if count > MAX_RENDERED {
+            let more = count - MAX_RENDERED;
+            out.push_str(&format!(
+                "{}: {more} more problems are not shown\n",
+                self.script
+            ));
         }
         out
     }
@@ -180,13 +190,29 @@ fn is_traced(parsed: &Parsed) -> bool {
     values.last().is_some_and(|value| TRACE_ON.contains(&value))
 }
 
+/// What is said of a text that is not even parsed.
+fn too_long() -> Parsed {
+    let message = format!("the script is longer than {} MiB", MAX_SCRIPT_BYTES >> 20);
+    let problem = Diagnostic::error(Code::Unreadable, Span::new(0, 0, 1), message)
+        .with_help("keep long lists in files and use them with `%LIST name: file:/path`");
+    Parsed {
+        problems: vec![problem],
+        ..Parsed::default()
+    }
+}
+
 impl Candidate {
     fn new(source: usize, mut loaded: LoadedScript) -> Self {
         let decoded = String::from_utf8_lossy(&loaded.text);
         let is_damaged = matches!(decoded, Cow::Owned(_));
         let text = decoded.into_owned();
-        let mut parsed = parser::parse(&text);
+        let parsed = parser::parse(&text);
         loaded.is_traced = is_traced(&parsed);
+
+        let mut parsed = match text.len() > MAX_SCRIPT_BYTES {
+            true => too_long(),
+            false => parser::parse(&text),
+        };
         if is_damaged {
             let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
             let line = text

@@ -48,7 +48,7 @@ use crate::address::Party;
 use crate::explain::sight::Sight;
 use crate::facts::Needs;
 use crate::refusal::Refusal;
-use crate::run::Run;
+use crate::run::{PathId, Run};
 use crate::scope::Scope;
 
 /// All conditions, in the order of the reference.
@@ -183,6 +183,17 @@ pub(crate) enum Guard {
     Kinds(Kinds),
     /// It can hold only if the stanza has one of these.
     Keys(Vec<Key>),
+    /// It can hold only if the text at the end of a path is, or holds, a literal that is not empty.
+    Text(TextGuard),
+}
+
+/// A literal and where it must be.
+#[derive(Clone, Debug)]
+pub(crate) struct TextGuard {
+    pub(crate) path: PathId,
+    pub(crate) literal: Vec<u8>,
+    /// True if the literal is the whole text.
+    pub(crate) is_whole: bool,
 }
 
 /// Something that a stanza has.

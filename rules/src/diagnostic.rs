@@ -6,6 +6,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::syntax::span::Span;
 
+/// Bytes of a line that are shown before a place, of it and behind it.
+const MAX_SHOWN: usize = 1024;
+/// Bytes of a message: what a script holds may be longer.
+const MAX_MESSAGE: usize = 2048;
+
 /// Stable name of a kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -118,7 +123,7 @@ impl Diagnostic {
             code,
             severity: Severity::Error,
             span,
-            message,
+            message: shortened(message),
             help: None,
         }
     }
@@ -130,7 +135,7 @@ impl Diagnostic {
             code,
             severity: Severity::Warning,
             span,
-            message,
+            message: shortened(message),
             help: None,
         }
     }
@@ -138,7 +143,7 @@ impl Diagnostic {
     /// Adds what to write instead.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(shortened(help.into()));
         self
     }
 
@@ -182,15 +187,14 @@ impl Diagnostic {
     /// The problem with its line and a caret below the place, without colours.
     #[must_use]
     pub fn render(&self, script: &str, text: &str) -> String {
+        let (text, start, end, line) = excerpt(text, self.span);
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let start = floor(text, self.span.start);
-        let end = floor(text, self.span.end.max(self.span.start)).max(start);
         let snippet = Snippet::source(text)
             .path(script)
-            .line_start(1)
+            .line_start(line)
             .fold(true)
             .annotation(AnnotationKind::Primary.span(start..end));
         let mut group = level
@@ -213,6 +217,34 @@ impl fmt::Display for Diagnostic {
             None => Ok(()),
         }
     }
+}
+
+/// A text of bearable length.
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_MESSAGE {
+        text.truncate(floor(&text, MAX_MESSAGE));
+        text.push_str(" ...");
+    }
+    text
+}
+
+/// The lines of a place and the place within them; of lines that nobody can read only the part around its begin.
+fn excerpt(text: &str, span: Span) -> (&str, usize, usize, usize) {
+    let start = floor(text, span.start);
+    let end = floor(text, span.end.max(span.start)).max(start);
+    let end = floor(text, end.min(start + MAX_SHOWN));
+    let before = text.get(..start).unwrap_or_default();
+    let from = before.rfind('\n').map_or(0, |at| at + 1);
+    let from = floor(text, from.max(start.saturating_sub(MAX_SHOWN)));
+    let behind = text.get(end..).unwrap_or_default();
+    let to = end + behind.find('\n').unwrap_or(behind.len()).min(MAX_SHOWN);
+    let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+    (
+        text.get(from..floor(text, to)).unwrap_or_default(),
+        start - from,
+        end - from,
+        line,
+    )
 }
 
 fn floor(text: &str, at: usize) -> usize {

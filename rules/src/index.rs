@@ -1,7 +1,9 @@
-//! Which rules of a chain can matter for a stanza: by kind, by exact addresses, by payload, and by conditions that
-//! many rules share.
+//! Which rules of a chain can matter for a stanza: by kind, by exact addresses, by payload, by literals in a text,
+//! and by conditions that many rules share.
 //!
 //! A rule is left out only if one of its conditions is certain to fail and none before it has a side effect.
+
+mod text;
 
 use std::sync::Arc;
 
@@ -9,9 +11,10 @@ use ahash::AHashMap;
 use smallvec::SmallVec;
 use xmpp::stanza::StanzaKind;
 
-use crate::conditions::{Condition, Guard, Key, Kinds};
+use crate::conditions::{Condition, Guard, Key, Kinds, TextGuard};
 use crate::program::Check;
-use crate::run::Run;
+use crate::run::{PathId, Run};
+use text::{TextDraft, TextIndex};
 
 /// Lists of candidates that a stanza can have at once; one with more payloads looks at every rule.
 const MAX_LISTS: usize = 24;
@@ -19,6 +22,10 @@ const MAX_LISTS: usize = 24;
 const MAX_GATES: usize = 8;
 /// Rules that make it worth to ask a shared condition for all of them at once.
 const MIN_GATED: usize = 6;
+/// Texts that are searched for literals of several rules at once.
+const MAX_TEXTS: usize = 8;
+/// Keys of all rules of a chain, repetitions of a large zone included; rules beyond them are looked at one by one.
+const MAX_KEYS: usize = 2_000_000;
 
 type Lists = AHashMap<Box<str>, Vec<u32>>;
 
@@ -39,6 +46,9 @@ struct KindIndex {
     to_bare: Lists,
     to_host: Lists,
     payload: Lists,
+    texts: Vec<TextIndex>,
+    drafts: Vec<TextDraft>,
+    keys: usize,
 }
 
 /// The index of one part of a chain.
@@ -53,24 +63,22 @@ pub(crate) struct ChainIndex {
 impl ChainIndex {
     pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r [Check]>) -> Self {
         let mut index = Self::default();
-        for checks in rules {
-            let Ok(number) = u32::try_from(index.rules) else {
-                break;
-            };
-            let guards = guards_of(checks);
+        let guards: Vec<Guards<'_>> = rules.map(guards_of).collect();
+        let texts = common_texts(&guards);
+        for (number, guards) in (0..).zip(&guards) {
             for (kind, side) in [
                 (Kinds::MESSAGE, &mut index.message),
                 (Kinds::PRESENCE, &mut index.presence),
                 (Kinds::IQ, &mut index.iq),
             ] {
                 if guards.kinds.contains(kind) {
-                    side.add(number, &guards);
+                    side.add(number, guards, &texts);
                 }
             }
-            index.rules += 1;
         }
+        index.rules = guards.len();
         for side in [&mut index.message, &mut index.presence, &mut index.iq] {
-            side.drop_small_gates();
+            side.finish();
         }
         index
     }
@@ -85,8 +93,22 @@ impl ChainIndex {
 }
 
 impl KindIndex {
-    fn add(&mut self, number: u32, guards: &Guards<'_>) {
-        if let Some(keys) = &guards.keys {
+    fn add(&mut self, number: u32, guards: &Guards<'_>, texts: &[PathId]) {
+        let is_address = guards.keys.as_ref().is_some_and(|keys| {
+            let is_payload = |key: &Key| matches!(key, Key::Payload(_));
+            !keys.iter().any(is_payload)
+        });
+        if !is_address
+            && let Some(text) = &guards.text
+            && texts.contains(&text.path)
+            && self.add_text(number, text)
+        {
+            return;
+        }
+        if let Some(keys) = &guards.keys
+            && self.keys + keys.len() <= MAX_KEYS
+        {
+            self.keys += keys.len();
             keys.iter().for_each(|key| self.add_key(number, key));
             return;
         }
@@ -104,6 +126,17 @@ impl KindIndex {
         }
     }
 
+    fn add_text(&mut self, number: u32, guard: &TextGuard) -> bool {
+        let known = self.drafts.iter().position(|one| one.path() == guard.path);
+        let at = known.unwrap_or_else(|| {
+            self.drafts.push(TextDraft::new(guard.path));
+            self.drafts.len() - 1
+        });
+        self.drafts
+            .get_mut(at)
+            .is_some_and(|draft| draft.add(number, guard))
+    }
+
     fn add_key(&mut self, number: u32, key: &Key) {
         let (lists, text) = match key {
             Key::FromBare(text) => (&mut self.from_bare, text),
@@ -119,7 +152,13 @@ impl KindIndex {
     }
 
     /// Keeps the gates of most rules; the rules of the others are looked at one by one.
-    fn drop_small_gates(&mut self) {
+    fn finish(&mut self) {
+        for draft in self.drafts.drain(..) {
+            match draft.finish() {
+                Ok(text) => self.texts.push(text),
+                Err(rules) => self.always.extend(rules),
+            }
+        }
         self.gates
             .sort_by_key(|gate| std::cmp::Reverse(gate.rules.len()));
         let kept = self
@@ -140,6 +179,23 @@ struct Guards<'c> {
     kinds: Kinds,
     keys: Option<Vec<Key>>,
     gate: Option<(&'c Arc<dyn Condition>, u32)>,
+    text: Option<TextGuard>,
+}
+
+/// The paths whose text enough rules look into, those of most rules first.
+fn common_texts(guards: &[Guards<'_>]) -> Vec<PathId> {
+    let mut counts: AHashMap<PathId, usize> = AHashMap::new();
+    for text in guards.iter().filter_map(|guards| guards.text.as_ref()) {
+        *counts.entry(text.path).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.retain(|(_, count)| *count >= text::MIN_RULES);
+    counts.sort_by_key(|(path, count)| (std::cmp::Reverse(*count), *path));
+    counts
+        .into_iter()
+        .take(MAX_TEXTS)
+        .map(|(path, _)| path)
+        .collect()
 }
 
 fn guards_of(checks: &[Check]) -> Guards<'_> {
@@ -147,6 +203,7 @@ fn guards_of(checks: &[Check]) -> Guards<'_> {
         kinds: Kinds::ALL,
         keys: None,
         gate: None,
+        text: None,
     };
     for check in checks {
         if check.condition.has_side_effect() {
@@ -163,6 +220,7 @@ fn guards_of(checks: &[Check]) -> Guards<'_> {
             {
                 guards.keys = Some(keys);
             }
+            (Guard::Text(text), false) if guards.text.is_none() => guards.text = Some(text),
             _ => {}
         }
         if let Some(slot) = check.slot
@@ -179,8 +237,61 @@ fn guards_of(checks: &[Check]) -> Guards<'_> {
 struct Candidates<'i> {
     rest: &'i [u32],
     gate: Option<&'i Gate>,
-    /// The condition of the gate was found to hold.
+    text: Option<&'i TextIndex>,
+    /// The rules that `text` has found, the first at the end.
+    found: Vec<u32>,
+    /// The condition of the gate was found to hold, or the text was searched.
     is_open: bool,
+}
+
+impl<'i> Candidates<'i> {
+    fn of(rest: &'i [u32]) -> Self {
+        Self {
+            rest,
+            gate: None,
+            text: None,
+            found: Vec::new(),
+            is_open: true,
+        }
+    }
+
+    #[inline]
+    fn head(&self) -> Option<u32> {
+        self.rest.first().or_else(|| self.found.last()).copied()
+    }
+
+    /// Goes behind the head; true if it is a candidate.
+    fn take(&mut self, run: &mut Run<'_>, head: u32) -> bool {
+        if !self.is_open {
+            if let Some(text) = self.text {
+                self.search(text, run, head);
+                if self.head() != Some(head) {
+                    return false;
+                }
+            } else if !self.gate.is_none_or(|gate| gate.holds(run)) {
+                self.rest = &[];
+                return false;
+            }
+            self.is_open = true;
+        }
+        match self.rest.split_first() {
+            Some((_, behind)) => self.rest = behind,
+            None => {
+                self.found.pop();
+            }
+        }
+        true
+    }
+
+    /// Leaves the rules that can hold, from `head` on.
+    fn search(&mut self, text: &TextIndex, run: &mut Run<'_>, head: u32) {
+        self.is_open = true;
+        if let Some(mut found) = text.hits(run) {
+            found.retain(|&number| number >= head);
+            self.found = found;
+            self.rest = &[];
+        }
+    }
 }
 
 /// Walks the candidates of one chain part in the order of the rules.
@@ -210,9 +321,16 @@ impl<'i> Cursor<'i> {
         cursor.push(&side.always);
         for gate in &side.gates {
             cursor.lists.push(Candidates {
-                rest: &gate.rules,
                 gate: Some(gate),
                 is_open: false,
+                ..Candidates::of(&gate.rules)
+            });
+        }
+        for text in &side.texts {
+            cursor.lists.push(Candidates {
+                text: Some(text),
+                is_open: false,
+                ..Candidates::of(text.rules())
             });
         }
         cursor.look_up(&side.from_bare, run.from.bare());
@@ -225,7 +343,11 @@ impl<'i> Cursor<'i> {
                     cursor.scan = Some(0);
                     break;
                 }
-                cursor.look_up(&side.payload, Some(&child.ns()));
+                if let Some(list) = side.payload.get(&*child.ns())
+                    && !cursor.holds(list)
+                {
+                    cursor.push(list);
+                }
             }
         }
         cursor
@@ -233,12 +355,13 @@ impl<'i> Cursor<'i> {
 
     fn push(&mut self, rest: &'i [u32]) {
         if !rest.is_empty() {
-            self.lists.push(Candidates {
-                rest,
-                gate: None,
-                is_open: true,
-            });
+            self.lists.push(Candidates::of(rest));
         }
+    }
+
+    /// True if that list is among the candidates: several children may have the same namespace.
+    fn holds(&self, rest: &[u32]) -> bool {
+        self.lists.iter().any(|list| std::ptr::eq(list.rest, rest))
     }
 
     fn look_up(&mut self, lists: &'i Lists, key: Option<&str>) {
@@ -269,39 +392,19 @@ impl<'i> Cursor<'i> {
     }
 
     fn advance(&mut self, run: &mut Run<'_>) -> Option<u32> {
-        if let [
-            Candidates {
-                rest,
-                is_open: true,
-                ..
-            },
-        ] = &mut self.lists[..]
+        if let [only] = &mut self.lists[..]
+            && only.is_open
         {
-            let (&first, behind) = rest.split_first()?;
-            *rest = behind;
-            return Some(first);
+            let head = only.head()?;
+            only.take(run, head);
+            return Some(head);
         }
         loop {
-            let first = self
-                .lists
-                .iter()
-                .filter_map(|list| list.rest.first())
-                .min()
-                .copied()?;
+            let first = self.lists.iter().filter_map(Candidates::head).min()?;
             let mut is_candidate = false;
             for list in &mut self.lists {
-                let Some((&head, behind)) = list.rest.split_first() else {
-                    continue;
-                };
-                if head != first {
-                    continue;
-                }
-                if list.is_open || list.gate.is_none_or(|gate| gate.holds(run)) {
-                    list.is_open = true;
-                    list.rest = behind;
-                    is_candidate = true;
-                } else {
-                    list.rest = &[];
+                if list.head() == Some(first) {
+                    is_candidate |= list.take(run, first);
                 }
             }
             if is_candidate {

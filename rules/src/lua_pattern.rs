@@ -142,6 +142,11 @@ impl Pattern {
         self.program.minimum_length
     }
 
+    /// A literal that any match holds; empty if there is none.
+    pub(crate) fn required(&self) -> &[u8] {
+        self.scanner.required()
+    }
+
     /// The one set of which the pattern matches runs (`[A-Za-z]+`), if that is all it does.
     #[must_use]
     pub(crate) fn run_of(&self) -> Option<&set::ByteSet> {

@@ -93,6 +93,11 @@ impl Path {
         }
     }
 
+    /// The namespace that the first segment names.
+    pub(crate) fn payload(&self) -> Option<&Box<str>> {
+        self.steps.first()?.ns.as_ref()
+    }
+
     /// Walks the first matching child at each level.
     pub(crate) fn resolve<'a>(&self, stanza: &'a Stanza) -> Option<Value<'a>> {
         let Some((first, steps)) = self.steps.split_first() else {

@@ -72,6 +72,15 @@ impl Scope<'_> {
         self.numbers.path(text)
     }
 
+    /// The namespace of the child that a path begins with, if it is written.
+    pub(crate) fn payload_of(&self, id: PathId) -> Option<Box<str>> {
+        self.numbers
+            .path_list
+            .get(id.0 as usize)?
+            .payload()
+            .cloned()
+    }
+
     pub(crate) fn template(&mut self, text: &str) -> Result<Template, Refusal> {
         let numbers = &mut *self.numbers;
         Template::parse(text, &mut |path| numbers.path(path))

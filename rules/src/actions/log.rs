@@ -15,7 +15,7 @@ pub(crate) const SPEC: Spec = Spec {
     name: "LOG",
     parameter: Parameter::Required("Expected a text to log"),
     syntax: "LOG=text or LOG=[level] text",
-    summary: "A line is written to the log; the level is `debug`, `info` (if none is given), `warn` or `error`. Expressions are expanded. What a stanza holds can not make a second line: control characters are written as `\\n` or `\\u{1b}`, and a message is cut behind 8 KiB.",
+    summary: "A line is written to the log; the level is `debug`, `info` (if none is given), `warn` or `error`. Expressions are expanded. A message is cut behind 8 KiB, and control characters in it are written as `\\n` or `\\u{1b}`: a stanza can not make a line of its own.",
     example: "LOG=[debug] User received: $(stanza)\n",
     parse,
 };
@@ -49,33 +49,20 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
     }))
 }
 
-/// The text as one line of bounded length, whatever a peer has put into it.
-fn one_line(text: &[u8]) -> String {
-    let is_cut = text.len() > MAX_MESSAGE;
-    let kept = String::from_utf8_lossy(text.get(..MAX_MESSAGE).unwrap_or(text));
-    // A cut in the middle of a character leaves nothing of it.
-    let kept = match is_cut {
-        true => kept.trim_end_matches(char::REPLACEMENT_CHARACTER),
-        false => &kept,
+/// The text, cut where it gets too long for a log.
+fn bounded(text: &[u8]) -> String {
+    let Some(kept) = text.get(..MAX_MESSAGE).filter(|kept| kept.len() < text.len()) else {
+        return String::from_utf8_lossy(text).into_owned();
     };
-    let mut line = String::with_capacity(kept.len());
-    for c in kept.chars() {
-        // The two separators end lines in many viewers.
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    if is_cut {
-        line.push_str(&format!(" [cut, {} bytes in all]", text.len()));
-    }
-    line
+    let kept = String::from_utf8_lossy(kept);
+    // A cut in the middle of a character leaves nothing of it.
+    let kept = kept.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    format!("{kept} [cut, {} bytes in all]", text.len())
 }
 
 impl Action for Log {
     fn perform(&self, run: &mut Run<'_>, line: u32) -> Flow {
-        let message = self.text.with(run, |_, text| one_line(text));
+        let message = self.text.with(run, |_, text| bounded(text));
         let script = run.ruleset.script_name(run.place.0).to_owned();
         run.effect(Effect::Log {
             level: self.level,

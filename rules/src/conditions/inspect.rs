@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::{self, Finder};
 
-use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::conditions::{Condition, Example, Guard, Key, Parameter, Spec, TextGuard, required};
 use crate::diagnostic::Code;
 use crate::explain::sight::Sight;
 use crate::expression::Template;
@@ -67,14 +67,18 @@ enum Test {
 #[derive(Debug)]
 struct Inspect {
     path: PathId,
+    /// The namespace of the child that the path begins with, if it is written.
+    payload: Option<Box<str>>,
     test: Test,
 }
 
 fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, Refusal> {
     let text = required(value);
     let Some(equals) = first_equals(text) else {
+        let path = scope.path(text)?;
         return Ok(Box::new(Inspect {
-            path: scope.path(text)?,
+            path,
+            payload: scope.payload_of(path),
             test: Test::Exists,
         }));
     };
@@ -114,7 +118,11 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
             );
         }
     };
-    Ok(Box::new(Inspect { path, test }))
+    Ok(Box::new(Inspect {
+        path,
+        payload: None,
+        test,
+    }))
 }
 
 /// The first `=` that is not part of a namespace in braces.
@@ -134,6 +142,16 @@ fn first_equals(text: &str) -> Option<usize> {
 /// Steps that looking for a literal costs: many bytes are looked at together.
 fn fast_cost(text: &[u8]) -> u64 {
     text.len() as u64 / 16 + 1
+}
+
+impl Inspect {
+    /// What exists in a namespace needs a child of that namespace.
+    fn payload_guard(&self) -> Guard {
+        match &self.payload {
+            Some(ns) => Guard::Keys(vec![Key::Payload(ns.to_string())]),
+            None => Guard::None,
+        }
+    }
 }
 
 impl Condition for Inspect {
@@ -188,6 +206,24 @@ impl Condition for Inspect {
             }
             Test::Exists | Test::Equals(_) | Test::Contains(_) => {}
         }
+    }
+
+    fn guard(&self) -> Guard {
+        let (literal, is_whole) = match &self.test {
+            Test::Exists => return self.payload_guard(),
+            Test::Equals(text) => (text.as_bytes(), true),
+            Test::Contains(finder) => (finder.needle(), false),
+            Test::Matches(pattern) => (pattern.required(), false),
+            _ => return Guard::None,
+        };
+        if literal.is_empty() {
+            return Guard::None;
+        }
+        Guard::Text(TextGuard {
+            path: self.path,
+            literal: literal.to_vec(),
+            is_whole,
+        })
     }
 
     fn is_worth_sharing(&self) -> bool {

@@ -7,8 +7,10 @@ use super::scan::Scanner;
 use super::set::ByteSet;
 use super::{Budget, Capture, Found};
 
-/// Steps without memory for each byte of text, before states are remembered.
-const CHEAP_STEPS_PER_BYTE: u64 = 8;
+/// Steps without memory for each byte of text, and for any text, before states are remembered. Unit tests compare
+/// the engine with memory from the first step on, the vectors as it is.
+const CHEAP_STEPS_PER_BYTE: u64 = if cfg!(test) { 0 } else { 2 };
+const CHEAP_STEPS: u64 = if cfg!(test) { 0 } else { 1024 };
 /// Literals up to this length are compared for nothing; longer ones cost a step for each so many bytes.
 const FREE_LITERAL: usize = 64;
 /// Bits of the table of failed states; larger products of pattern and text rely on the budget.
@@ -192,7 +194,27 @@ impl<'p, 't> Matcher<'p, 't> {
         if self.is_known_to_fail(node, at) {
             return None;
         }
+        let is_loop = matches!(repeat, Repeat::Star | Repeat::Plus | Repeat::Lazy);
+        // One byte before, the same item has failed with every length: that holds all that can be tried here.
+        if is_loop
+            && at > 0
+            && self.is_known_to_fail(node, at - 1)
+            && self.byte(at - 1).is_some_and(|byte| set.contains(byte))
+        {
+            self.remember_failure(node, at);
+            return None;
+        }
         let end = match repeat {
+            // One byte further on the same item has failed with every length: only the shortest is left to try.
+            _ if is_loop
+                && self.is_known_to_fail(node, at + 1)
+                && self.byte(at).is_some_and(|byte| set.contains(byte)) =>
+            {
+                if !self.spend(0) {
+                    return None;
+                }
+                self.run(node + 1, at + usize::from(repeat == Repeat::Plus))
+            }
             Repeat::Lazy => self.lazy(node + 1, at, set),
             Repeat::Optional => self.greedy(node + 1, at, set, 0, 1, is_any),
             Repeat::Star => self.greedy(node + 1, at, set, 0, usize::MAX, is_any),
@@ -292,7 +314,7 @@ impl<'p, 't> Matcher<'p, 't> {
 
     fn remember_failure(&mut self, node: usize, at: usize) {
         if self.failed.is_empty() {
-            let limit = CHEAP_STEPS_PER_BYTE * (self.text.len() as u64 + 32);
+            let limit = CHEAP_STEPS_PER_BYTE * self.text.len() as u64 + CHEAP_STEPS;
             let states = self.program.nodes.len().saturating_mul(self.text.len() + 1);
             if self.steps < limit || !self.program.is_memoizable || states > MAX_STATES {
                 return;

@@ -58,6 +58,15 @@ impl Scanner {
         }
     }
 
+    /// A literal that any match holds; empty if there is none.
+    pub(super) fn required(&self) -> &[u8] {
+        match (&self.required, &self.start) {
+            (Some(finder), _) => finder.needle(),
+            (None, Start::Literal(finder)) => finder.needle(),
+            _ => b"",
+        }
+    }
+
     /// False only if the pattern matches nowhere in `text`.
     #[inline]
     pub(super) fn may_match(&self, text: &[u8]) -> bool {
