@@ -84,9 +84,16 @@ pub struct AccountChanged {
     pub deleted: bool,
 }
 
+/// Rules cancel the subscription of a contact to the user's presence: the stanza that tells the
+/// contact so. Sent by whoever carries out their effects.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CancelSubscription(pub(crate) Deliver);
+
 /// What waits while the account waits for the store.
 enum Held {
     Deliver(Deliver),
+    Cancel(Deliver),
     FromClient(Deliver),
     Told(Told),
     /// The session has left the list; others are still to be told.
@@ -98,7 +105,9 @@ impl Held {
     /// Bytes that it keeps in memory. Presence shares its content with whoever sent it.
     fn bytes(&self) -> u32 {
         let bytes = match self {
-            Self::Deliver(deliver) | Self::FromClient(deliver) => deliver.stanza.size(),
+            Self::Deliver(deliver) | Self::FromClient(deliver) | Self::Cancel(deliver) => {
+                deliver.stanza.size()
+            }
             Self::Told(told) => told.bytes(),
             Self::Gone(_) | Self::Changed => 0,
         };
@@ -209,6 +218,18 @@ impl Handler<FromClient> for Account {
 
     fn handle(&mut self, FromClient(deliver): FromClient, context: &mut Context<Self>) {
         self.accept(Held::FromClient(deliver), context);
+    }
+}
+
+impl Handler<CancelSubscription> for Account {
+    type Result = ();
+
+    fn handle(
+        &mut self,
+        CancelSubscription(deliver): CancelSubscription,
+        context: &mut Context<Self>,
+    ) {
+        self.accept(Held::Cancel(deliver), context);
     }
 }
 

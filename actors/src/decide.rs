@@ -1,4 +1,5 @@
-//! The deliver chain: the rules' look at what is about to be handed to a local user or host.
+//! The chains behind routing: the rules' look at what is about to be handed to a local user or host, or to leave for
+//! another server.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use crate::host::Host;
 
 /// The chain that everything for a local address passes.
 const DELIVER: &str = "deliver";
+/// The chain that everything for another server passes, on the host of its sender.
+const DELIVER_REMOTE: &str = "deliver_remote";
 
 impl Account {
     /// Runs the chain; `None`: the rules have dealt with the stanza.
@@ -24,6 +27,24 @@ impl Host {
     pub(crate) fn decide(&mut self, deliver: Deliver) -> Option<Deliver> {
         decide(self.core(), 0, self.domain(), deliver)
     }
+}
+
+/// Runs the chain for a stanza to a domain that is not here; `None`: the rules have dealt with it.
+pub(crate) fn decide_leaving(
+    core: &Arc<Core>,
+    arbiter: usize,
+    deliver: Deliver,
+) -> Option<Deliver> {
+    let host = deliver.stanza.from()?.domain().as_str();
+    let Some(rules) = core.firewall.ruleset(host) else {
+        return Some(deliver);
+    };
+    if rules.is_empty(DELIVER_REMOTE) {
+        return Some(deliver);
+    }
+    let world = World::new(core, &deliver.origin, rules.host());
+    let outcome = rules.run(DELIVER_REMOTE, &deliver.stanza, &world);
+    carry_out(core, arbiter, Point::DeliverRemote, deliver, outcome)
 }
 
 fn decide(core: &Arc<Core>, arbiter: usize, host: &str, deliver: Deliver) -> Option<Deliver> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
+use xmpp::jid::bare_str;
 use xmpp::stanza_error::StanzaError;
 use xmpp::{Stanza, StanzaKind, XmlWriter};
 
@@ -48,9 +49,14 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Hands a reply straight to the origin; no chain sees it. The node needs no answer.
+    /// Hands a reply straight to the origin; no chain sees it. The node needs no answer, nor does a
+    /// client hear of what rules made in another name of its stanza.
     pub fn reply(&self, stanza: &Stanza) {
-        if let Self::Session(session) = self {
+        if let Self::Session(session) = self
+            && stanza
+                .to()
+                .is_none_or(|to| bare_str(to) == bare_str(&session.jid))
+        {
             // A session that can not be told is ending; nobody waits for the answer.
             let _gone = session.send(stanza);
         }

@@ -32,7 +32,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use portcullis_config::Config;
-use rules::Ruleset;
+use rules::{Needs, Ruleset};
 use tokio::time::Instant;
 
 use crate::arbiters::Workers;
@@ -140,6 +140,12 @@ impl Firewall {
     /// Runs that were cut off since the start.
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
+    }
+
+    /// Whether rules of `host` ask for marks of users, or change them.
+    pub fn uses_marks(&self, host: &str) -> bool {
+        self.ruleset(host)
+            .is_some_and(|ruleset| ruleset.all_needs().contains(Needs::USER_MARKS))
     }
 
     /// Whether rules of `host` look at what is delivered.

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod handle;
 pub mod host;
 pub mod listener;
+pub mod marks;
 pub mod observe;
 pub mod offer;
 pub mod outbound;

@@ -6,12 +6,13 @@ use xmpp::jid::{Jid, bare_str};
 use xmpp::stanza_error::{Condition, StanzaError};
 
 use crate::core::Core;
+use crate::decide::decide_leaving;
 use crate::delivery::Deliver;
 use crate::offer::Refused;
 use crate::tables::AccountHandle;
 
 /// Hands a stanza to what answers for its `to`; a domain that is not local is answered with
-/// `remote-server-not-found` (RFC 6120 §10.4).
+/// `remote-server-not-found` (RFC 6120 §10.4), unless the rules for what leaves decide otherwise.
 ///
 /// # Errors
 /// The stanza comes back when its recipient's mailbox is full, or as many accounts as may be are
@@ -25,7 +26,9 @@ pub fn route(core: &Arc<Core>, arbiter: usize, deliver: Deliver) -> Result<(), D
         return to_account(core, arbiter, account, deliver);
     }
     if !core.tables.is_local(to.domain().as_str()) {
-        deliver.bounce(StanzaError::new(Condition::RemoteServerNotFound));
+        if let Some(deliver) = decide_leaving(core, arbiter, deliver) {
+            deliver.bounce(StanzaError::new(Condition::RemoteServerNotFound));
+        }
         return Ok(());
     }
     if to.node().is_none() {

@@ -16,6 +16,7 @@ use xmpp::jid::BareJid;
 use crate::account::{Account, Profile};
 use crate::handle::SessionHandle;
 use crate::host::HostHandle;
+use crate::marks::UserMarks;
 use crate::offer::{Destination, Refused, offer};
 use crate::supervise::Slot;
 
@@ -32,6 +33,7 @@ pub struct AccountHandle {
     slot: OnceLock<Slot<Account>>,
     sessions: ArcSwap<Vec<Arc<SessionHandle>>>,
     profile: ArcSwap<Profile>,
+    marks: UserMarks,
     changed: Notify,
     /// The count of visited accounts, while this is one of them.
     visit: ArcSwapOption<Visit>,
@@ -63,6 +65,7 @@ impl AccountHandle {
             slot: OnceLock::new(),
             sessions: ArcSwap::default(),
             profile: ArcSwap::default(),
+            marks: UserMarks::default(),
             changed: Notify::new(),
         }
     }
@@ -110,11 +113,21 @@ impl AccountHandle {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the stored state of the user has been read.
-    pub async fn loaded(&self) {
+    /// What rules know and change of the user's marks.
+    pub fn marks(&self) -> &UserMarks {
+        &self.marks
+    }
+
+    /// Whether the stored state of the user has been read, and the marks where rules ask for them.
+    pub fn is_loaded(&self, with_marks: bool) -> bool {
+        self.profile.load().is_loaded && (!with_marks || self.marks.are_read())
+    }
+
+    /// Waits until [`Self::is_loaded`].
+    pub async fn loaded(&self, with_marks: bool) {
         loop {
             let changed = self.changed.notified();
-            if self.profile.load().is_loaded {
+            if self.is_loaded(with_marks) {
                 return;
             }
             changed.await;

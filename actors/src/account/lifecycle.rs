@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext, Context};
+use futures_util::future::OptionFuture;
+use storage::{StoreError, UserMark};
 use xmpp::stanza_error::{Condition, StanzaError};
 
-use super::{Account, Held, Phase, Profile};
+use super::{Account, CancelSubscription, Held, Phase, Profile};
 use crate::core::MAX_VISITED;
 use crate::delivery::Deliver;
 use crate::handle::SessionHandle;
@@ -33,15 +35,40 @@ impl Account {
     /// Reads the stored state; until it is there, stanzas are held.
     pub(super) fn load(&mut self, context: &mut Context<Self>) {
         self.phase = Phase::Loading;
-        let load = Profile::load(Arc::clone(&self.core), self.handle.jid.clone());
+        let load = self.stored_state();
         let load = wrap_future::<_, Self>(load).map(|loaded, account, context| match loaded {
-            Ok(profile) => account.loaded(profile, context),
+            Ok((profile, marks)) => {
+                if let Some(marks) = marks {
+                    account.handle.marks().take_in(marks);
+                }
+                account.loaded(profile, context);
+            }
             Err(error) => {
                 tracing::error!(account = %account.handle.jid, %error, "can not read the account");
                 context.run_later(RELOAD, Self::load);
             }
         });
         context.spawn(load);
+    }
+
+    /// Reads what is stored of the user; the marks only where rules of the host deal with them.
+    fn stored_state(
+        &self,
+    ) -> impl Future<Output = Result<(Profile, Option<Vec<UserMark>>), StoreError>> + use<> {
+        let (core, user) = (Arc::clone(&self.core), self.handle.jid.clone());
+        let marks = self.handle.marks();
+        let marks = if core.firewall.uses_marks(user.domain().as_str()) {
+            Some(marks.read(&*core.store, &user))
+        } else {
+            marks.forget();
+            None
+        };
+        let profile = Profile::load(core, user);
+        async move {
+            let marks = OptionFuture::from(marks);
+            let (profile, marks) = tokio::join!(profile, marks);
+            Ok((profile?, marks.transpose()?))
+        }
     }
 
     fn loaded(&mut self, profile: Profile, context: &mut Context<Self>) {
@@ -72,6 +99,7 @@ impl Account {
             Held::Told(told) => self.told(told, context),
             Held::Gone(session) => self.gone(&session, context),
             Held::Changed => self.load(context),
+            Held::Cancel(deliver) => self.cancel_subscription(deliver, context),
         }
     }
 
@@ -87,7 +115,9 @@ impl Account {
                 self.held_bytes = bytes;
                 self.held.push_back(held);
             }
-            Held::Deliver(deliver) | Held::FromClient(deliver) => refuse(deliver),
+            Held::Deliver(deliver) | Held::FromClient(deliver) | Held::Cancel(deliver) => {
+                refuse(deliver);
+            }
             Held::Told(told) => refuse(self.as_deliver(told)),
         }
     }
@@ -191,6 +221,13 @@ impl Account {
             Held::Told(told) => self.as_deliver(told),
             // Its session is not on the list any more, or the account had not retired.
             Held::FromClient(deliver) => return refuse(deliver),
+            Held::Cancel(deliver) => {
+                let successor = self.core.account(&self.handle.jid, self.handle.arbiter);
+                if successor.offer(CancelSubscription(deliver)).is_err() {
+                    tracing::warn!(user = %self.handle.jid, "a subscription is not cancelled: the account is busy");
+                }
+                return;
+            }
             Held::Gone(_) | Held::Changed => return,
         };
         route_or_bounce(&self.core, self.handle.arbiter, deliver);

@@ -73,6 +73,25 @@ impl Account {
         self.store_step(contact, step, deliver, context);
     }
 
+    /// Rules take a contact's subscription to the user away (`UNSUBSCRIBE SENDER`). Unlike after a
+    /// client's wish the contact is told even if there was none.
+    pub(super) fn cancel_subscription(&mut self, deliver: Deliver, context: &mut Context<Self>) {
+        let Some(contact) = deliver.stanza.to().map(xmpp::jid::Jid::to_bare) else {
+            return;
+        };
+        let roster = &self.profile.roster;
+        if !self.profile.exists || contact == self.handle.jid {
+            return deliver.settle();
+        }
+        let has_request = roster.has_request(&contact);
+        let kind = SubscriptionKind::Unsubscribed;
+        let mut step = outbound(kind, &contact, roster.kept(&contact), has_request);
+        if !step.effects.contains(&Effect::Route) {
+            step.effects.push(Effect::Route);
+        }
+        self.store_step(contact, step, deliver, context);
+    }
+
     /// Stores what a step changes, then carries out what it asks for.
     fn store_step(
         &mut self,
@@ -200,7 +219,8 @@ impl Account {
         let mut stanza = cause.stanza.clone();
         stanza.set_from(Some(self.handle.jid.clone().into()));
         stanza.set_to(Some(contact.clone().into()));
-        let deliver = Deliver::new(stanza, cause.origin.clone());
+        let mut deliver = Deliver::new(stanza, cause.origin.clone());
+        deliver.allowance = cause.allowance;
         route_or_bounce(&self.core, self.handle.arbiter, deliver);
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::protocol::{Answer, Command};
 use super::{Effect, ReloadHandle, Users};
 use crate::core::Core;
+use crate::marks;
 use crate::register::{end_sessions, tell_account};
 
 /// An operator's hands on a running node.
@@ -64,6 +65,11 @@ impl Console {
         match effect {
             Effect::None => {}
             Effect::Changed(user) => tell_account(&self.core, &user, false).await,
+            Effect::Marked(user, name, at) => {
+                if let Err(error) = marks::change(&self.core, &user, &name, at).await {
+                    tracing::error!(%user, %error, "a mark is not stored");
+                }
+            }
             Effect::Password(user) => {
                 end_sessions(&self.core, &user, None, "the password was changed");
             }

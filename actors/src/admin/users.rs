@@ -1,13 +1,15 @@
 //! Commands about accounts, on the store alone: a running node and a command without one use it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use portcullis_config::Config;
 use storage::{Role, Store, StoreError};
 use xmpp::jid::BareJid;
 use xmpp::sasl::{PrepError, PreparedPassword};
 
-use super::protocol::{Answer, Command, PAGE, User};
+use super::protocol::{Answer, Command, MarkedUser, PAGE, User};
+use crate::marks::UserMarks;
 use crate::password::{DeriveError, PasswordWorkers};
 use crate::register::{AccountError, Farewell, Keeper};
 
@@ -39,6 +41,11 @@ pub enum UserError {
     /// The store refused.
     #[error(transparent)]
     Store(StoreError),
+    /// The mark has no name that rules could use.
+    #[error(
+        "{0:?} is not the name of a mark: write a letter, then letters, digits and underscores, at most 64"
+    )]
+    Mark(String),
     /// Only a running node can do it.
     #[error("this takes a running node")]
     NotAboutUsers,
@@ -74,6 +81,8 @@ pub enum Effect {
     Changed(BareJid),
     /// The account has another password.
     Password(BareJid),
+    /// The user has a mark since that time; without one, no longer.
+    Marked(BareJid, String, Option<SystemTime>),
     /// The account is gone; contacts and sessions are to be told.
     Deleted(Farewell),
 }
@@ -131,6 +140,12 @@ impl Users {
             Command::UserList { host, after } => {
                 return Ok((self.list(&host, after.as_deref()).await?, Effect::None));
             }
+            Command::FirewallMark { jid, mark } => self.mark(&jid, mark, true).await?,
+            Command::FirewallUnmark { jid, mark } => self.mark(&jid, mark, false).await?,
+            Command::FirewallMarked { host, mark, after } => {
+                let marked = self.marked(&host, &mark, after.as_deref()).await?;
+                return Ok((marked, Effect::None));
+            }
             _ => return Err(UserError::NotAboutUsers),
         };
         Ok((Answer::Done, effect))
@@ -161,6 +176,40 @@ impl Users {
         })
     }
 
+    async fn mark(&self, jid: &str, name: String, is_on: bool) -> Result<Effect, UserError> {
+        let user = self.user(jid)?;
+        check_mark(&name)?;
+        let now = is_on.then(SystemTime::now);
+        // Both times the running node does it once more, in order with what its rules do.
+        let stored = match now {
+            Some(now) => UserMarks::default().mark(&*self.store, &user, &name, now),
+            None => UserMarks::default().unmark(&*self.store, &user, &name),
+        };
+        stored.await?;
+        Ok(Effect::Marked(user, name, now))
+    }
+
+    async fn marked(
+        &self,
+        host: &str,
+        mark: &str,
+        after: Option<&str>,
+    ) -> Result<Answer, UserError> {
+        check_mark(mark)?;
+        let host = self.host(host)?;
+        let page = self.store.marked(&host, mark, after, PAGE).await?;
+        let last = page.last().filter(|_| page.len() == PAGE);
+        let next = last.and_then(|marked| marked.user.node());
+        let shown = |marked: &storage::MarkedUser| MarkedUser {
+            jid: marked.user.to_string(),
+            marked_at: marked.marked_at_ms.div_euclid(1000),
+        };
+        Ok(Answer::Marked {
+            next: next.map(ToString::to_string),
+            users: page.iter().map(shown).collect(),
+        })
+    }
+
     /// An address at one of the hosts.
     fn user(&self, text: &str) -> Result<BareJid, UserError> {
         let user = BareJid::new(text).ok().filter(|jid| jid.node().is_some());
@@ -182,6 +231,19 @@ impl Users {
             domain: domain.to_owned(),
             hosts: self.hosts.join(", "),
         })
+    }
+}
+
+/// As scripts name marks, and not longer than anybody needs.
+fn check_mark(name: &str) -> Result<(), UserError> {
+    let is_good = name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.len() <= 64;
+    match is_good {
+        true => Ok(()),
+        false => Err(UserError::Mark(name.to_owned())),
     }
 }
 
@@ -300,6 +362,38 @@ mod tests {
         assert_eq!((first.len(), next.as_deref()), (PAGE, Some("user0099")));
         let (second, next) = listed(&users, next).await;
         assert_eq!((second.len(), next), (2, None));
+    }
+
+    #[actix_rt::test]
+    async fn users_are_marked_and_found_by_it() {
+        let users = users();
+        let mark = |jid: &str, is_on: bool, mark: &str| match (jid.to_owned(), mark.to_owned()) {
+            (jid, mark) if is_on => Command::FirewallMark { jid, mark },
+            (jid, mark) => Command::FirewallUnmark { jid, mark },
+        };
+        for jid in ["juliet@localhost", "romeo@localhost"] {
+            ask(&users, add(jid, "secret")).await.unwrap();
+            ask(&users, mark(jid, true, "seen")).await.unwrap();
+        }
+        ask(&users, mark("romeo@localhost", false, "seen"))
+            .await
+            .unwrap();
+        let marked = Command::FirewallMarked {
+            host: "localhost".into(),
+            mark: "seen".into(),
+            after: None,
+        };
+        match ask(&users, marked).await.unwrap() {
+            Answer::Marked { users, next: None } => {
+                assert_eq!(users.len(), 1);
+                assert_eq!(users[0].jid, "juliet@localhost");
+            }
+            other => panic!("{other:?}"),
+        }
+        let refused = ask(&users, mark("juliet@localhost", true, "1x")).await;
+        assert!(refused.unwrap_err().contains("a letter, then"));
+        let refused = ask(&users, mark("nobody@localhost", true, "x")).await;
+        assert_eq!(refused.unwrap_err(), "nobody@localhost: no such account");
     }
 
     #[actix_rt::test]

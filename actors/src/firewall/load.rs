@@ -4,24 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use portcullis_config::{Config, ScriptSource};
-use rules::{Options, Source, compile, shipped};
+use rules::{ExtraChain, Options, Source, compile, shipped};
 
 use super::files::{self, Files};
 use super::geoip::Database;
 use super::published::{Published, Rulesets};
 
 /// What this version can not carry out. A script that uses one of these is rejected.
-const UNSUPPORTED: [&str; 9] = [
-    "USER MARKED",
-    "MARK USER",
-    "UNMARK USER",
-    "UNSUBSCRIBE SENDER",
-    "EVENT",
-    "JUMP EVENT",
-    "TAG TRACE",
-    "@@ trace",
-    "deliver_remote",
-];
+const UNSUPPORTED: [&str; 2] = ["TAG TRACE", "@@ trace"];
 
 /// What scripts can use only with a setting, and the advice that they are refused with.
 const WITHOUT_DATABASE: (&str, &str) = (
@@ -98,13 +88,29 @@ fn options(config: &Config) -> Options {
             .then_some(WITHOUT_DATABASE)
             .into_iter()
             .collect(),
+        extra_chains: config.firewall.extra_chains.iter().map(extra_chain).collect(),
         ..Options::default()
+    }
+}
+
+fn extra_chain(chain: &portcullis_config::ExtraChain) -> ExtraChain {
+    ExtraChain {
+        name: chain.name.clone(),
+        events: chain.events.clone(),
+        is_event_chain: true,
+        runs_before: chain.runs_before,
     }
 }
 
 fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> Found {
     let options = options(config);
     let mut found = Found::default();
+    for chain in &options.extra_chains {
+        if let Err(reason) = chain.check() {
+            let problem = format!("firewall.extra_chains.{}: {reason}", chain.name);
+            found.problems.push(ScriptProblem(problem));
+        }
+    }
     if let Some(path) = &config.firewall.geoip_database {
         match Database::read(path) {
             Ok(database) => found.database = Some(Arc::new(database)),

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use rules::{Effect, Fault, LogLevel, Outcome, Verdict};
+use storage::StoreError;
 use xmpp::Stanza;
+use xmpp::jid::BareJid;
 use xmpp::stanza_error::{Condition, StanzaError};
 
+use crate::account::CancelSubscription;
 use crate::core::Core;
 use crate::delivery::{Allowance, Deliver};
 use crate::handle::Ticket;
+use crate::marks;
 use crate::route::route_or_bounce;
 
 /// At which point of a stanza's way a chain ran.
@@ -19,6 +24,8 @@ pub enum Point {
     Preroute,
     /// Before delivery: DEFAULT is answered as if nobody were there.
     Deliver,
+    /// Before a stanza would leave for another server: DEFAULT is answered as if none could.
+    DeliverRemote,
 }
 
 /// Does what the rules say; the stanza, if it goes on.
@@ -53,6 +60,10 @@ pub fn carry_out(
         (Verdict::Default, Point::Deliver) => {
             deliver.bounce(StanzaError::new(Condition::ServiceUnavailable));
         }
+        (Verdict::Default, Point::DeliverRemote) => {
+            let text = "Communication with remote domains is not enabled";
+            deliver.bounce(StanzaError::new(Condition::NotAllowed).with_text(text));
+        }
         (Verdict::Drop | Verdict::Bounce | Verdict::Redirect, _) => deliver.settle(),
     }
     None
@@ -67,6 +78,8 @@ struct Errand<'a> {
     /// What may be made of each of them; `None`: there may be no more.
     allowance: Option<Allowance>,
     is_redirect: bool,
+    /// The user whose contact the next stanza tells that its subscription is cancelled.
+    cancels: Option<BareJid>,
     /// The stanza that REDIRECT makes, the last one, takes the place of the original: its sender
     /// waits for it.
     ticket: Option<Ticket>,
@@ -83,6 +96,7 @@ impl<'a> Errand<'a> {
             routes,
             allowance: allowance.of_each(routes),
             is_redirect: outcome.verdict == Verdict::Redirect,
+            cancels: None,
             ticket: None,
         }
     }
@@ -114,9 +128,48 @@ impl<'a> Errand<'a> {
                     session.unmark(&name);
                 }
             }
-            other => {
-                tracing::error!(target: "firewall", effect = ?other, "no such effect in this release");
+            Effect::MarkUser(name) => {
+                self.mark_user(deliver, &name, Some(SystemTime::now()));
             }
+            Effect::UnmarkUser(name) => self.mark_user(deliver, &name, None),
+            Effect::Unsubscribe { user, .. } => self.cancels = Some(user),
+            // The chains that are attached to it have run.
+            Effect::Event(_) => {}
+        }
+    }
+
+    /// Marks the user of the origin session, or takes a mark off. The sender does not hear that the
+    /// node has what it sent before that is stored.
+    fn mark_user(&self, deliver: &Deliver, name: &str, at: Option<SystemTime>) {
+        let Some(session) = deliver.origin.session() else {
+            return;
+        };
+        let user = session.jid.to_bare();
+        let mut stored = marks::change(self.core, &user, name, at);
+        let (core, ticket) = (Arc::clone(self.core), Ticket::new(session));
+        let report = move |outcome: Result<(), StoreError>| {
+            if let Err(error) = outcome
+                && core.firewall.may_report_fault()
+            {
+                tracing::error!(target: "firewall", %user, %error, "a mark is not stored");
+            }
+            ticket.settle();
+        };
+        match (&mut stored).now_or_never() {
+            Some(outcome) => report(outcome),
+            None => drop(actix_rt::spawn(stored.map(report))),
+        }
+    }
+
+    /// Has the account of `user` cancel a subscription and tell the contact by `next`.
+    fn cancel(&self, user: &BareJid, next: Deliver) {
+        let account = self.core.visit(user, self.arbiter);
+        let is_told = account.is_some_and(|account| {
+            let told = account.offer(CancelSubscription(next));
+            told.is_ok()
+        });
+        if !is_told && self.core.firewall.may_report_fault() {
+            tracing::warn!(target: "firewall", %user, "a subscription is not cancelled: the account is busy");
         }
     }
 
@@ -129,7 +182,10 @@ impl<'a> Errand<'a> {
         match self.allowance {
             Some(allowance) => {
                 next.allowance = allowance;
-                route_or_bounce(self.core, self.arbiter, next);
+                match self.cancels.take() {
+                    Some(user) => self.cancel(&user, next),
+                    None => route_or_bounce(self.core, self.arbiter, next),
+                }
             }
             None => self.end_circle(next, self.is_redirect && is_last),
         }

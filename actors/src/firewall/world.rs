@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rules::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
 use storage::Role;
-use xmpp::jid::BareJid;
+use xmpp::jid::{BareJid, bare_str};
 
 use super::geoip::Database;
 use crate::core::Core;
@@ -201,8 +201,12 @@ impl Facts for World<'_> {
         self.origin.session()?.marked_at(name).map(timestamp)
     }
 
-    fn user_mark(&self, _name: &str) -> Option<Timestamp> {
-        None
+    fn user_mark(&self, name: &str) -> Option<Timestamp> {
+        let session = self.origin.session()?;
+        // Only the session's own host knows what its users are marked with.
+        let is_own = session.jid.domain().as_str() == self.host;
+        let account = is_own.then(|| self.account(bare_str(&session.jid)))?;
+        account?.marks().marked_at(name).map(timestamp)
     }
 
     fn country(&self, ip: IpAddr, field: CountryField) -> Option<Cow<'_, str>> {

@@ -7,7 +7,8 @@ use actix::{ActorFutureExt, AsyncContext, Context};
 use rules::Needs;
 use xmpp::Stanza;
 
-use super::Session;
+use super::{Bound, Session};
+use crate::account::AccountChanged;
 use crate::delivery::{Deliver, Origin};
 use crate::firewall::{Point, World, carry_out};
 use crate::tables::AccountHandle;
@@ -28,13 +29,18 @@ impl Session {
         };
         let origin = Origin::Session(Arc::clone(&bound.handle));
         let host = bound.handle.jid.domain().as_str();
-        let rules = self.core.firewall.ruleset(host);
-        let Some(rules) = rules.filter(|rules| !rules.is_empty(PREROUTE)) else {
+        let Some(rules) = self.core.firewall.ruleset(host) else {
             return Ok(Some(Deliver::new(stanza, origin)));
         };
+        if self.awaits_marks(bound, rules.all_needs(), context) {
+            return Err(stanza);
+        }
+        if rules.is_empty(PREROUTE) {
+            return Ok(Some(Deliver::new(stanza, origin)));
+        }
         if let Some(account) = self.missing(rules.needs(PREROUTE), &stanza) {
             if let Some(account) = account {
-                self.wait_for_account(account, context);
+                wait_for_account(account, false, context);
             }
             return Err(stanza);
         }
@@ -48,6 +54,19 @@ impl Session {
             deliver,
             outcome,
         ))
+    }
+
+    /// Whether rules deal with marks of users and those of the sender have not been read: the rules came
+    /// into force after its account had been. Then they are waited for.
+    fn awaits_marks(&self, bound: &Bound, needs: Needs, context: &mut Context<Self>) -> bool {
+        let account = &bound.account;
+        if !needs.contains(Needs::USER_MARKS) || account.is_loaded(true) {
+            return false;
+        }
+        // A full mailbox is tried again when the session looks again.
+        let _full = account.offer(AccountChanged { deleted: false });
+        wait_for_account(Arc::clone(account), true, context);
+        true
     }
 
     /// The recipient's account, if rules may ask about it and its state has not been read; `None`
@@ -66,11 +85,11 @@ impl Session {
             .is_some_and(|account| account.profile().is_loaded);
         (!is_loaded).then_some(account)
     }
+}
 
-    fn wait_for_account(&self, account: Arc<AccountHandle>, context: &mut Context<Self>) {
-        let loaded = async move { account.loaded().await };
-        let go_on =
-            wrap_future::<_, Self>(loaded).map(|(), session, context| session.advance(context));
-        context.spawn(go_on);
-    }
+fn wait_for_account(account: Arc<AccountHandle>, with_marks: bool, context: &mut Context<Session>) {
+    let loaded = async move { account.loaded(with_marks).await };
+    let go_on =
+        wrap_future::<_, Session>(loaded).map(|(), session, context| session.advance(context));
+    context.spawn(go_on);
 }

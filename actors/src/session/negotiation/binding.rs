@@ -71,7 +71,7 @@ impl Driver {
 /// Waits until the account has been read: rules ask about the sender, and an account may have been
 /// deleted since the log-in.
 async fn known(account: &AccountHandle) -> Result<(), StanzaError> {
-    let loaded = tokio::time::timeout(DEADLINE, account.loaded()).await;
+    let loaded = tokio::time::timeout(DEADLINE, account.loaded(false)).await;
     match (loaded, account.profile().exists) {
         (Ok(()), true) => Ok(()),
         (Ok(()), false) => Err(StanzaError::new(Condition::NotAuthorized)),
