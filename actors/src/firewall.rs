@@ -8,15 +8,19 @@
 //! - [`check`] says what is wrong with the scripts of a configuration without touching a running node.
 //!
 //! Every chain, zone, list and limiter is an actor `firewall/<host>/<script>/<kind>/<name>` that reports on its part of
-//! the published rules; every list file is one of its own that reads it again when it changes. A failure of any of
+//! the published rules; every list file is one of its own that reads it again when it changes, and every list over http one
+//! that fetches it. A failure of any of
 //! them leaves what is published in force: buckets, marks and memory lists are never forgotten by it, nor by a reload
 //! that leaves their definitions alone.
 
 mod branch;
 mod chain;
+mod fetched_list;
 mod files;
 mod geoip;
+mod last_good;
 mod list;
+mod list_fetcher;
 mod list_file;
 mod load;
 mod published;
@@ -44,7 +48,9 @@ use geoip::Database;
 use published::Published;
 
 pub use chain::{ChainReport, RuleReport};
+pub use fetched_list::ListStage;
 pub use list::ListReport;
+pub use list_fetcher::ListFetcherReport;
 pub use list_file::ListFileReport;
 pub use load::{ScriptProblem, ScriptWarning, check};
 pub use rate_limiter::{RateLimiterReport, ResetLimiter};
@@ -54,6 +60,8 @@ pub use zone::ZoneReport;
 
 /// The chain that `sees_deliver` asks about.
 const DELIVER: &str = "deliver";
+/// Where the last good copies of fetched lists are, below the data directory.
+const COPIES: &str = "lists";
 /// Cut-off runs are logged at most this often; all of them are counted.
 const FAULT_EVERY: Duration = Duration::from_secs(1);
 
@@ -78,11 +86,14 @@ impl Firewall {
         workers: &Workers,
         config: &Config,
     ) -> Result<Self, Vec<ScriptProblem>> {
-        let files = Arc::new(Files::default());
+        let copies = config.node.data_directory.join(COPIES);
+        let files = Arc::new(Files::new(copies));
         let loaded = load::load(config, &files, None)?;
         let published = Arc::new(Published::default());
-        let mut branch = Branch::new(tree.clone(), workers.clone(), Arc::clone(&published));
+        let (workers, rules) = (workers.clone(), Arc::clone(&published));
+        let mut branch = Branch::new(tree.clone(), workers, rules, loaded.terms);
         published.store(loaded.rulesets);
+        files.forget_unused(&published.all());
         branch.follow(&files);
         Ok(Self {
             published,
@@ -110,7 +121,8 @@ impl Firewall {
             self.published.store(loaded.rulesets);
             self.countries.store(None);
         }
-        self.files.forget_unused();
+        self.files.forget_unused(&self.published.all());
+        branch.set_terms(loaded.terms);
         branch.follow(&self.files);
         Ok(())
     }

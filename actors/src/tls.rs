@@ -10,6 +10,7 @@
 
 mod files;
 mod plan;
+pub(crate) mod roots;
 mod self_signed;
 mod server;
 

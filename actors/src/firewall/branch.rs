@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rules::definitions::Object;
 
 use super::chain::Chain;
 use super::files::Files;
 use super::list::List;
+use super::list_fetcher::{ListFetcher, Terms};
 use super::list_file::ListFile;
 use super::published::{Place, Published};
 use super::rate_limiter::RateLimiter;
@@ -29,6 +31,8 @@ pub(super) struct Branch {
     tree: Tree,
     workers: Workers,
     published: Arc<Published>,
+    /// How lists are fetched.
+    terms: Arc<ArcSwap<Terms>>,
     running: BTreeMap<ActorPath, ()>,
 }
 
@@ -40,13 +44,24 @@ enum Part {
 }
 
 impl Branch {
-    pub(super) fn new(tree: Tree, workers: Workers, published: Arc<Published>) -> Self {
+    pub(super) fn new(
+        tree: Tree,
+        workers: Workers,
+        published: Arc<Published>,
+        terms: Arc<Terms>,
+    ) -> Self {
         Self {
+            terms: Arc::new(ArcSwap::new(terms)),
             tree,
             workers,
             published,
             running: BTreeMap::new(),
         }
+    }
+
+    /// Fetches lists by other terms from now on.
+    pub(super) fn set_terms(&self, terms: Arc<Terms>) {
+        self.terms.store(terms);
     }
 
     /// Starts what is new in the published rules and stops what is gone; the rest goes on undisturbed.
@@ -58,10 +73,17 @@ impl Branch {
         for list in lists {
             watched.insert(root.child("files").child(list.path().display()), list);
         }
+        let mut fetched = BTreeMap::new();
+        for list in files.fetched() {
+            fetched.insert(root.child("http").child(list.name()), list);
+        }
+        let is_wanted = |path: &ActorPath| {
+            wanted.contains_key(path) || watched.contains_key(path) || fetched.contains_key(path)
+        };
         let gone: Vec<ActorPath> = self
             .running
             .keys()
-            .filter(|path| !wanted.contains_key(*path) && !watched.contains_key(*path))
+            .filter(|path| !is_wanted(path))
             .cloned()
             .collect();
         for path in gone {
@@ -70,6 +92,7 @@ impl Branch {
         }
         wanted.retain(|path, _| !self.running.contains_key(path));
         watched.retain(|path, _| !self.running.contains_key(path));
+        fetched.retain(|path, _| !self.running.contains_key(path));
         for (path, (part, place)) in wanted {
             match part {
                 Part::Chain => self.spawn(path, move || Chain::new(place.clone())),
@@ -80,6 +103,12 @@ impl Branch {
         }
         for (path, list) in watched {
             self.spawn(path, move || ListFile::new(Arc::clone(&list)));
+        }
+        for (path, list) in fetched {
+            let terms = Arc::clone(&self.terms);
+            self.spawn(path, move || {
+                ListFetcher::new(Arc::clone(&list), Arc::clone(&terms))
+            });
         }
     }
 
@@ -118,22 +147,26 @@ impl Branch {
     fn spawn<A: Supervise>(
         &mut self,
         path: ActorPath,
-        mut make: impl FnMut() -> A + Send + 'static,
+        make: impl FnMut() -> A + Clone + Send + 'static,
     ) {
-        match self
-            .tree
-            .spawn(path.clone(), self.workers.handle(0), move |_| make())
-        {
-            Ok(_) => {
-                self.running.insert(path, ());
-            }
-            // One that was told to stop a moment ago may still hold the name; the rules work without it.
-            Err(error @ SpawnError::Taken(_)) => {
-                tracing::debug!(target: "firewall", %error, "not shown")
-            }
-            Err(error) => {
-                tracing::warn!(target: "firewall", %error, "part of the rules is not shown")
+        // One that was told to stop a moment ago may still hold the name.
+        for path in [path.clone(), path.child(2), path.child(3)] {
+            let mut make = make.clone();
+            let place = self.workers.handle(0);
+            match self.tree.spawn(path.clone(), place, move |_| make()) {
+                Ok(_) => {
+                    self.running.insert(path, ());
+                    return;
+                }
+                Err(error @ SpawnError::Taken(_)) => {
+                    tracing::debug!(target: "firewall", %error, "another name is tried");
+                }
+                Err(error) => {
+                    tracing::warn!(target: "firewall", %error, "part of the rules has no actor");
+                    return;
+                }
             }
         }
+        tracing::warn!(target: "firewall", %path, "part of the rules has no actor: its names are taken");
     }
 }

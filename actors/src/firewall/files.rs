@@ -1,4 +1,5 @@
-//! Files that scripts name: read for the compiler, and kept in step with the disk while lists use them.
+//! Files and lists that scripts name: read for the compiler, shared by all hosts, and kept in step with their source while
+//! lists use them.
 
 use std::fs;
 use std::io;
@@ -6,14 +7,20 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use rules::definitions::Object;
 use rules::definitions::list::SharedContents;
 use rules::definitions::list::contents::ListContents;
 use rules::definitions::list::definition::{Backend, ListDefinition};
 use rules::{LoadError, Loader};
+
+use super::fetched_list::FetchedList;
+use super::fetched_list::source::FetchSource;
+use super::last_good::LastGood;
+use super::published::Rulesets;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
@@ -122,23 +129,61 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     fs::read(path).map_err(failed)
 }
 
-/// All list files in use. Relative paths in scripts are relative to the working directory.
+/// All list files and fetched lists in use. Relative paths in scripts are relative to the working directory.
 #[derive(Debug, Default)]
 pub(super) struct Files {
     lists: Mutex<AHashMap<(PathBuf, bool), Arc<FileList>>>,
+    /// By source and options.
+    fetched: Mutex<AHashMap<String, Arc<FetchedList>>>,
+    /// Where the last good copies of fetched lists are; `None` where nothing is to be kept.
+    copies: Option<PathBuf>,
 }
 
 impl Files {
+    /// Keeps the last good copies of fetched lists in a directory, which is made when there is one.
+    pub(super) fn new(copies: PathBuf) -> Self {
+        Self {
+            copies: Some(copies),
+            ..Self::default()
+        }
+    }
+
     /// The files that lists are read from.
     pub(super) fn lists(&self) -> Vec<Arc<FileList>> {
         self.lists.lock().values().map(Arc::clone).collect()
     }
 
-    /// Forgets the files that no list uses any more.
-    pub(super) fn forget_unused(&self) {
-        self.lists
-            .lock()
-            .retain(|_, list| Arc::strong_count(&list.contents) > 1);
+    /// The lists that are to be fetched.
+    pub(super) fn fetched(&self) -> Vec<Arc<FetchedList>> {
+        self.fetched.lock().values().map(Arc::clone).collect()
+    }
+
+    /// Forgets the files and sources that no list of these rules uses any more.
+    pub(super) fn forget_unused(&self, rulesets: &Rulesets) {
+        let used: AHashSet<_> = rulesets
+            .values()
+            .flat_map(|ruleset| ruleset.objects().iter())
+            .filter_map(|entry| match &entry.object {
+                Object::List(list) => Some(Arc::as_ptr(list.contents())),
+                _ => None,
+            })
+            .collect();
+        let is_used = |contents: &SharedContents| used.contains(&Arc::as_ptr(contents));
+        self.lists.lock().retain(|_, list| is_used(&list.contents));
+        let mut fetched = self.fetched.lock();
+        fetched.retain(|_, list| is_used(list.contents()));
+        if let Some(copies) = &self.copies {
+            LastGood::forget_others(copies, fetched.values().filter_map(|list| list.last_good()));
+        }
+    }
+
+    fn fetched_list(&self, definition: &ListDefinition) -> Result<SharedContents, LoadError> {
+        let source = FetchSource::new(definition).map_err(LoadError::Unsupported)?;
+        let mut fetched = self.fetched.lock();
+        let list = fetched
+            .entry(source.to_string())
+            .or_insert_with(|| Arc::new(FetchedList::new(source, self.copies.as_deref())));
+        Ok(Arc::clone(list.contents()))
     }
 }
 
@@ -154,11 +199,7 @@ impl Loader for Files {
                 path,
                 may_be_missing,
             } => (PathBuf::from(path), *may_be_missing),
-            Backend::Http { .. } => {
-                return Err(LoadError::Unsupported(
-                    "lists over http are not supported by this version: save it to a file and write file:/path".into(),
-                ));
-            }
+            Backend::Http { .. } => return self.fetched_list(definition),
         };
         let mut lists = self.lists.lock();
         let key = (path.clone(), may_be_missing);

@@ -26,6 +26,8 @@ pub struct ListReport {
     pub loaded: usize,
     /// Entries that rules added or removed since.
     pub changed: usize,
+    /// False while a list over http has never been loaded: then `when_unknown` decides.
+    pub is_known: bool,
 }
 
 impl List {
@@ -56,6 +58,7 @@ impl Observe for List {
                 source: "gone".to_owned(),
                 loaded: 0,
                 changed: 0,
+                is_known: false,
             };
         };
         let source = match &list.definition().backend {
@@ -68,6 +71,7 @@ impl Observe for List {
             source,
             loaded,
             changed,
+            is_known: list.is_known(),
         }
     }
 }

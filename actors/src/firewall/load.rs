@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use portcullis_config::{Config, ScriptSource};
+use rules::definitions::list::definition::WhenUnknown;
 use rules::{ExtraChain, Options, Source, compile, shipped};
 
 use super::files::{self, Files};
 use super::geoip::Database;
+use super::list_fetcher::Terms;
 use super::published::{Published, Rulesets};
 
 /// What this version can not carry out. A script that uses one of these is rejected.
@@ -47,12 +49,15 @@ pub fn check(config: &Config) -> (Vec<ScriptProblem>, Vec<ScriptWarning>) {
 pub(super) struct Loaded {
     pub(super) rulesets: Rulesets,
     pub(super) database: Option<Arc<Database>>,
+    /// How lists are fetched.
+    pub(super) terms: Arc<Terms>,
 }
 
 #[derive(Default)]
 struct Found {
     rulesets: Rulesets,
     database: Option<Arc<Database>>,
+    terms: Option<Arc<Terms>>,
     problems: Vec<ScriptProblem>,
     warnings: Vec<ScriptWarning>,
 }
@@ -64,9 +69,9 @@ pub(super) fn load(
     previous: Option<&Published>,
 ) -> Result<Loaded, Vec<ScriptProblem>> {
     let found = compile_all(config, files, previous);
-    if !found.problems.is_empty() {
+    let Some(terms) = found.terms.filter(|_| found.problems.is_empty()) else {
         return Err(found.problems);
-    }
+    };
     for warning in &found.warnings {
         tracing::warn!(target: "firewall", "{warning}");
     }
@@ -76,6 +81,7 @@ pub(super) fn load(
     Ok(Loaded {
         rulesets: found.rulesets,
         database: found.database,
+        terms,
     })
 }
 
@@ -88,7 +94,18 @@ fn options(config: &Config) -> Options {
             .then_some(WITHOUT_DATABASE)
             .into_iter()
             .collect(),
-        extra_chains: config.firewall.extra_chains.iter().map(extra_chain).collect(),
+        extra_chains: config
+            .firewall
+            .extra_chains
+            .iter()
+            .map(extra_chain)
+            .collect(),
+        when_unknown: match config.firewall.when_unknown {
+            portcullis_config::WhenUnknown::NotListed => WhenUnknown::NotListed,
+            portcullis_config::WhenUnknown::Listed => WhenUnknown::Listed,
+            portcullis_config::WhenUnknown::Skip => WhenUnknown::Skip,
+            portcullis_config::WhenUnknown::Match => WhenUnknown::Match,
+        },
         ..Options::default()
     }
 }
@@ -118,6 +135,12 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
                 .problems
                 .push(ScriptProblem(format!("firewall.geoip_database: {reason}"))),
         }
+    }
+    match Terms::new(&config.firewall.http_lists) {
+        Ok(terms) => found.terms = Some(Arc::new(terms)),
+        Err(reason) => found.problems.push(ScriptProblem(format!(
+            "firewall.http_lists.ca: {reason}"
+        ))),
     }
     for (domain, host) in &config.hosts {
         if host.scripts.is_empty() {
