@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use actors::admin::protocol::{Answer, Command as Ask};
+use actors::admin::protocol::{Answer, Command as Ask, Reloaded};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use portcullis_config::{Config, Loaded, Sources};
@@ -13,9 +13,11 @@ use crate::offline::OfflineError;
 use crate::{check, output, telemetry};
 
 mod firewall;
+mod listener;
 mod user;
 
 use firewall::FirewallCommand;
+use listener::ListenerCommand;
 use user::UserCommand;
 
 /// Exit status of a configuration or script that can not be used (`EX_CONFIG`).
@@ -62,6 +64,9 @@ enum Command {
     /// Work with the firewall's rules.
     #[command(subcommand)]
     Firewall(FirewallCommand),
+    /// Work with the listeners of the running node, each by itself.
+    #[command(subcommand)]
+    Listener(ListenerCommand),
     /// Have the running node read configuration, certificates and scripts again.
     Reload,
     /// Show the version.
@@ -85,6 +90,9 @@ pub(crate) fn run(
         Command::Check => check::run(&sources),
         Command::Firewall(command) => firewall::run(&sources, command),
         Command::User(command) => configured(&sources, |config| user::run(config, command)),
+        Command::Listener(command) => configured(&sources, |config| {
+            listener::run(&config.node.admin_socket, command)
+        }),
         Command::Reload => configured(&sources, |config| reload(&config.node.admin_socket)),
         Command::Run => match load(&sources) {
             Ok(loaded) => run_node(sources, loaded),
@@ -111,18 +119,18 @@ fn configured(sources: &Sources, work: impl FnOnce(&Config) -> Result<()>) -> Ex
 
 fn reload(socket: &Path) -> Result<()> {
     match Client::connect(socket)?.ask(Ask::Reload)? {
-        Answer::Reloaded(reloaded) => {
-            reloaded
-                .warnings
-                .iter()
-                .for_each(|warning| telemetry::complain(warning));
-            if reloaded.changes.is_empty() {
-                return print("read again; no setting has changed");
-            }
-            reloaded.changes.iter().try_for_each(|change| print(change))
-        }
+        Answer::Reloaded(reloaded) => print_reloaded(&reloaded),
         answer => Err(refused(answer, EXIT_CONFIG)),
     }
+}
+
+fn print_reloaded(reloaded: &Reloaded) -> Result<()> {
+    let warnings = reloaded.warnings.iter();
+    warnings.for_each(|warning| telemetry::complain(warning));
+    if reloaded.changes.is_empty() {
+        return print("read again; no setting has changed");
+    }
+    reloaded.changes.iter().try_for_each(|change| print(change))
 }
 
 /// What the node or the store refused.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actors::admin::{AdminSocket, Console, ReloadOrders, reload_channel};
+use actors::admin::{AdminSocket, Console, Orders, order_channel};
 use actors::core::Core;
 use actors::observe::State;
 use actors::supervise::{ActorPath, SpawnError};
@@ -12,15 +12,15 @@ use actors::supervise::{ActorPath, SpawnError};
 const START: Duration = Duration::from_secs(5);
 
 /// Starts the actor of the admin socket, on the thread of the caller, so that a blocked worker does
-/// not keep operators out. Reloads that they ask for come by what is returned.
+/// not keep operators out. What only the node can do comes by what is returned.
 ///
 /// # Errors
 /// The actor does not start. A socket that can not be opened is logged and tried again.
-pub(crate) async fn open(core: &Arc<Core>) -> Result<ReloadOrders, SpawnError> {
-    let (reload, orders) = reload_channel();
+pub(crate) async fn open(core: &Arc<Core>) -> Result<Orders, SpawnError> {
+    let (handle, orders) = order_channel();
     let path = ActorPath::root("console").child("socket");
     let socket = core.config().node.admin_socket.clone();
-    let console = Console::new(Arc::clone(core), reload);
+    let console = Console::new(Arc::clone(core), handle);
     let control = actix_rt::Arbiter::current();
     core.tree.spawn(path.clone(), &control, move |_| {
         AdminSocket::new(console.clone(), socket.clone())

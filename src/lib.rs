@@ -6,6 +6,7 @@ mod console;
 mod control;
 mod node;
 mod offline;
+mod orders;
 mod output;
 mod prompt;
 mod reload;

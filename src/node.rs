@@ -1,7 +1,9 @@
 //! Starts the actors of a node in order, and stops them in reverse.
 
+pub(crate) mod descriptors;
 mod error;
 mod files;
+pub(crate) mod inherited;
 mod listeners;
 
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use actors::arbiters::{Arbiters, Watchdog};
 use actors::bus::BusLink;
 use actors::core::{Core, Parts};
 use actors::firewall::Firewall;
+use actors::listener::Sockets;
 use actors::password::{PasswordWorkers, load_server_secret};
 use actors::router::Router;
 use actors::store::{self, Storage};
@@ -41,17 +44,17 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts everything in the order in which it is needed; nothing is accepted before all of it
-    /// stands.
+    /// stands. `sockets` has those that were opened by whoever started the program.
     ///
     /// # Errors
     /// What keeps the node from serving.
-    pub(crate) async fn start(config: Config) -> Result<Self, StartError> {
+    pub(crate) async fn start(config: Config, sockets: Sockets) -> Result<Self, StartError> {
         install_panic_hook();
         files::make_directory(&config.node.data_directory)?;
         let opened = store::open(&config)?;
         let secret = load_server_secret(&config.node.data_directory).map_err(StartError::Secret)?;
         let certificates = Certificates::load(&config).map_err(StartError::Certificates)?;
-        let sockets = listeners::open_all(&config)?;
+        listeners::open_all(&config, &sockets)?;
         let tree = Tree::new();
         let arbiters = Arbiters::start(config.node.arbiters).map_err(StartError::Threads)?;
         let workers = arbiters.workers();
@@ -70,8 +73,11 @@ impl Node {
         let core = Core::new(parts);
         let router = start_router(&core).await?;
         start_attendants(&core, opened.watch)?;
-        let mut listeners = Listeners::default();
-        listeners.serve(&core, sockets)?;
+        if let Some(warning) = descriptors::make_room(&core) {
+            tracing::warn!("{warning}");
+        }
+        let mut listeners = Listeners::new(Arc::new(sockets));
+        listeners.serve(&core)?;
         Ok(Self {
             core,
             router,

@@ -12,12 +12,13 @@ use std::time::Duration;
 use actors::admin::protocol::Reloaded;
 use actors::core::Core;
 use actors::firewall;
+use actors::listener::Sockets;
 use actors::offer::ask;
 use actors::router::{HostsChanged, read_groups};
 use actors::tls::Certificates;
 use portcullis_config::{Config, Diff, Loaded, Sources};
 
-use crate::node::Node;
+use crate::node::{Node, descriptors};
 use crate::{signals, telemetry};
 
 /// How long the router may take to publish the hosts.
@@ -62,7 +63,7 @@ pub(crate) async fn reload(node: &mut Node, sources: &Sources) -> Result<Reloade
 }
 
 async fn change(node: &mut Node, sources: &Sources) -> Result<Reloaded, Vec<String>> {
-    let checked = check(&node.core, sources)?;
+    let checked = check(&node.core, node.listeners.sockets(), sources)?;
     reload_rules(&node.core, &checked.config)?;
     let changes = changes::describe(&checked.diff);
     let mut warnings = checked.warnings;
@@ -71,13 +72,14 @@ async fn change(node: &mut Node, sources: &Sources) -> Result<Reloaded, Vec<Stri
 }
 
 /// Looks at everything that a configuration can be refused for, and changes nothing.
-fn check(core: &Core, sources: &Sources) -> Result<Checked, Vec<String>> {
+fn check(core: &Core, sockets: &Sockets, sources: &Sources) -> Result<Checked, Vec<String>> {
     let loaded = portcullis_config::load(&sources.clone().looked_up());
     let Loaded {
         config, warnings, ..
     } = loaded.map_err(|rejected| lines(&rejected.problems))?;
     let diff = Diff::between(&core.config(), &config);
     let mut problems = changes::needing_restart(&diff);
+    problems.extend(sockets.missing(&config));
     let mut warnings = lines(&warnings);
     match Certificates::check(&config) {
         Ok(more) => warnings.extend(more),
@@ -133,6 +135,7 @@ async fn apply(node: &mut Node, config: Config, diff: &Diff) -> Vec<String> {
     );
     telemetry::set_filter(&new.logging);
     core.set_config(Arc::clone(&new));
+    left.extend(descriptors::make_room(&core));
     if let Err(error) = ask(&node.router, HostsChanged(Arc::clone(&new)), ROUTER).await {
         // A fresh router publishes what is in force when it starts.
         left.push(format!(

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use actors::core::Core;
+use actors::listener::Sockets;
 use portcullis_config::{Config, Loaded, Sources};
 
-use crate::node::Node;
+use crate::node::{Node, inherited};
 use crate::signals::Signals;
 use crate::{console, output, signals, telemetry};
 
@@ -18,10 +19,11 @@ pub(crate) fn serve(sources: Sources, loaded: Loaded) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    actix_rt::System::new().block_on(run(sources, loaded.config))
+    let sockets = Sockets::new(inherited::take());
+    actix_rt::System::new().block_on(run(sources, loaded.config, sockets))
 }
 
-async fn run(sources: Sources, config: Config) -> ExitCode {
+async fn run(sources: Sources, config: Config, sockets: Sockets) -> ExitCode {
     let signals = match Signals::install() {
         Ok(signals) => signals,
         Err(error) => {
@@ -31,7 +33,7 @@ async fn run(sources: Sources, config: Config) -> ExitCode {
             );
         }
     };
-    let node = match Node::start(config).await {
+    let node = match Node::start(config, sockets).await {
         Ok(node) => node,
         Err(error) => return fail(&error.to_string(), error.exit_status()),
     };

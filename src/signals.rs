@@ -6,12 +6,13 @@
 use std::io;
 use std::process::ExitCode;
 
-use actors::admin::ReloadOrders;
+use actors::admin::Orders;
 use portcullis_config::Sources;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::node::Node;
+use crate::orders;
 use crate::reload::reload;
 
 /// The signals that a node listens to. Until it is made they have their default effect.
@@ -56,11 +57,11 @@ impl Signals {
 
 /// Serves until the node is told to stop, and stops it; the exit status of the process.
 ///
-/// `orders` brings the reloads that the admin socket asks for. Reloads are done one after the other.
+/// `orders` brings what the admin socket asks of the node. Orders are carried out one after the other.
 pub(crate) async fn serve(
     mut node: Node,
-    sources: Sources,
-    mut orders: ReloadOrders,
+    mut sources: Sources,
+    mut orders: Orders,
     mut signals: Signals,
 ) -> ExitCode {
     loop {
@@ -70,7 +71,10 @@ pub(crate) async fn serve(
                 // The outcome is in the log.
                 Told::Reload => drop(reload(&mut node, &sources).await),
             },
-            Some(order) = orders.recv() => order.answer(reload(&mut node, &sources).await),
+            Some(order) = orders.recv() => {
+                let answer = orders::carry_out(&mut node, &mut sources, order.wish.clone()).await;
+                order.answer(answer);
+            }
         }
     }
     tracing::info!("stopping");

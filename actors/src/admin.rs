@@ -1,18 +1,18 @@
-//! What operators do to a running node: accounts, actors, status, reload.
+//! What operators do to a running node: accounts, actors, listeners, status, reload.
 //!
 //! [`Console`] does it; [`AdminSocket`] lets the command line ask for it over a local socket in the
 //! lines of [`protocol`].
 
 mod actors;
 mod console;
+mod orders;
 pub mod protocol;
-mod reload;
 mod socket;
 mod status;
 mod users;
 
 pub use console::Console;
-pub use reload::{ReloadHandle, ReloadOrder, ReloadOrders, reload_channel};
+pub use orders::{ListenerWish, Order, OrderHandle, Orders, Wish, order_channel};
 pub use socket::{AdminSocket, AdminSocketReport, MAX_CLIENTS};
 pub use users::{Effect, UserError, Users};
 

@@ -1,7 +1,7 @@
 //! What every actor of a node shares: tables, store, rules, settings.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use portcullis_config::Config;
@@ -44,6 +44,7 @@ pub struct Core {
     config: ArcSwap<Config>,
     streams: ArcSwap<StreamSettings>,
     secret: ServerSecret,
+    connection_bound: AtomicU32,
     next_session: AtomicU64,
     next_account: AtomicU64,
 }
@@ -83,6 +84,7 @@ impl Core {
             streams: ArcSwap::from_pointee(stream_settings(&parts.config, &parts.secret)),
             config: ArcSwap::new(parts.config),
             secret: parts.secret,
+            connection_bound: AtomicU32::new(u32::MAX),
             next_session: AtomicU64::new(1),
             next_account: AtomicU64::new(1),
         })
@@ -98,6 +100,17 @@ impl Core {
         self.streams
             .store(Arc::new(stream_settings(&config, &self.secret)));
         self.config.store(config);
+    }
+
+    /// Connections that the node may have: as configured, or fewer where the system allows fewer.
+    pub fn max_connections(&self) -> u32 {
+        let bound = self.connection_bound.load(Ordering::Relaxed);
+        self.config().network.max_connections.min(bound)
+    }
+
+    /// Lowers [`Core::max_connections`] to what the system has descriptors for.
+    pub fn bound_connections(&self, most: u32) {
+        self.connection_bound.store(most, Ordering::Relaxed);
     }
 
     /// What new streams are negotiated by.

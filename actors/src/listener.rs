@@ -1,17 +1,22 @@
-//! One listening socket: accepts, takes permits, hands the connection to an arbiter.
+//! One bind of a listener: accepts, takes permits, hands the connection to what speaks the
+//! listener's protocol.
 //!
 //! A child of `listeners`. A fresh one binds the address anew and finds the counts of its
 //! predecessor in its policy; sessions live in a branch of their own and go on.
 
+mod accept;
+mod drain;
 mod permits;
+mod principal;
+mod rate;
+mod service;
 mod socket;
+mod sockets;
 
-use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Running, WrapFuture};
@@ -19,28 +24,22 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use portcullis_config::{Bind, ListenerConfig, ListenerName};
 use serde::Serialize;
-use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::backoff::Backoff;
 use crate::core::Core;
 use crate::observe::Observe;
-use crate::session;
 use crate::supervise::{RestartPolicy, Supervise};
 
+use accept::{Accept, Listening};
+pub use drain::{Drain, DrainReport};
 pub(crate) use permits::Membership;
 pub use permits::{AtCapacity, Capacity, Counters, Members, Permits, Places, Stranger, network};
-pub use socket::open;
+pub use service::Accepted;
+pub(crate) use socket::refuse_occupied;
+pub use socket::{Opened, SocketOptions, UnixName, open};
+pub use sockets::Sockets;
 
-/// Refused clients that are being told so at one time; more are just closed.
-const REFUSALS: u32 = 64;
-/// How long a refused client may take to read why.
-const REFUSAL: Duration = Duration::from_secs(1);
-/// Waits after a failed accept, doubling.
-const ACCEPT_RETRY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 /// Waits before a bind that failed is tried again, doubling.
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -52,7 +51,10 @@ pub struct ListenerPolicy {
     pub counters: Counters,
     /// The sessions that were accepted.
     pub(crate) members: Members,
+    /// Refused clients that are being told so.
     refusals: AtomicU32,
+    /// Times that a session waited because its client sends too fast.
+    pub(crate) throttled: AtomicU64,
     version: AtomicU32,
     changed: Notify,
 }
@@ -66,6 +68,7 @@ impl ListenerPolicy {
             counters: Counters::new(node),
             members: Members::default(),
             refusals: AtomicU32::new(0),
+            throttled: AtomicU64::new(0),
             version: AtomicU32::new(0),
             changed: Notify::new(),
         })
@@ -98,16 +101,18 @@ pub struct Listener {
     core: Arc<Core>,
     policy: Arc<ListenerPolicy>,
     bind: Bind,
-    first: Arc<Mutex<Option<StdListener>>>,
+    sockets: Arc<Sockets>,
     shared: Rc<Shared>,
     retry: Backoff,
-    /// While it listens.
-    accept: Option<Rc<Accept>>,
+    /// While it listens: one for each socket.
+    accepts: Vec<Rc<Accept>>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     report: Mutex<ListenerReport>,
+    /// The version of the settings under which `accepted_options` were read.
+    sampled: std::cell::Cell<Option<u32>>,
 }
 
 /// What the console shows of a listener.
@@ -129,6 +134,12 @@ pub struct ListenerReport {
     pub connections: u32,
     /// Those of them that have not logged in.
     pub unauthenticated: usize,
+    /// Times that a connection of the whole listener was not read because its client sends too fast.
+    pub throttled: u64,
+    /// Options of the listening socket, as the kernel has them.
+    pub options: Option<SocketOptions>,
+    /// Options of the first connection accepted under the settings in force, as the kernel had them.
+    pub accepted_options: Option<SocketOptions>,
 }
 
 impl Supervise for Listener {
@@ -153,6 +164,8 @@ impl Observe for Listener {
             address: self.bind.to_string(),
             connections: self.policy.counters.listener.taken(),
             unauthenticated: self.policy.counters.strangers.len(),
+            throttled: self.policy.throttled.load(Ordering::Relaxed),
+            options: self.accepts.first().map(|accept| accept.options()),
             ..self.shared.report.lock().clone()
         }
     }
@@ -167,7 +180,7 @@ impl Actor for Listener {
 
     /// Whoever the kernel has let in is served before the socket closes.
     fn stopping(&mut self, _: &mut Context<Self>) -> Running {
-        if let Some(accept) = self.accept.take() {
+        for accept in self.accepts.drain(..) {
             accept.take_waiting();
         }
         Running::Stop
@@ -175,49 +188,52 @@ impl Actor for Listener {
 }
 
 impl Listener {
-    /// A listener for `bind`. `first` holds the socket that was opened at start; whoever comes after
-    /// it opens its own.
+    /// A listener for `bind`, which finds its sockets in `sockets` or opens them.
     pub fn new(
         core: Arc<Core>,
         policy: Arc<ListenerPolicy>,
         bind: Bind,
-        first: Arc<Mutex<Option<StdListener>>>,
+        sockets: Arc<Sockets>,
     ) -> Self {
         let retry = Backoff::new(BIND_RETRY.0, BIND_RETRY.1);
         Self {
             core,
             policy,
             bind,
-            first,
+            sockets,
             shared: Rc::default(),
             retry,
-            accept: None,
+            accepts: Vec::new(),
         }
     }
 
     fn listen(&mut self, context: &mut Context<Self>) {
-        let first = self.first.lock().take();
-        let opened = match first {
-            Some(socket) => Ok(socket),
-            None => open(&self.bind, &self.policy.load().socket),
-        };
-        match opened.and_then(TcpListener::from_std) {
-            Ok(socket) => {
-                self.retry.reset();
-                tracing::info!(listener = %self.policy.load().name, address = %self.bind, "listening");
-                let mut report = self.shared.report.lock();
-                (report.is_listening, report.problem) = (true, None);
-                drop(report);
-                let accept = Rc::new(Accept {
-                    core: Arc::clone(&self.core),
-                    policy: Arc::clone(&self.policy),
-                    shared: Rc::clone(&self.shared),
-                    socket,
-                });
-                self.accept = Some(Rc::clone(&accept));
-                context.spawn(accept.run().into_actor(self));
-            }
+        let opened = self.sockets.take(&self.bind, &self.policy.load().socket);
+        let listening = opened.and_then(|opened| {
+            let listening = opened.into_iter().map(Listening::new);
+            listening.collect::<io::Result<Vec<_>>>()
+        });
+        match listening {
+            Ok(listening) => self.accept(listening, context),
             Err(error) => self.fail_to_listen(&error, context),
+        }
+    }
+
+    fn accept(&mut self, listening: Vec<Listening>, context: &mut Context<Self>) {
+        self.retry.reset();
+        tracing::info!(listener = %self.policy.load().name, address = %self.bind, "listening");
+        let mut report = self.shared.report.lock();
+        (report.is_listening, report.problem) = (true, None);
+        drop(report);
+        for socket in listening {
+            let accept = Rc::new(Accept {
+                core: Arc::clone(&self.core),
+                policy: Arc::clone(&self.policy),
+                shared: Rc::clone(&self.shared),
+                socket,
+            });
+            self.accepts.push(Rc::clone(&accept));
+            context.spawn(accept.run().into_actor(self));
         }
     }
 
@@ -251,165 +267,4 @@ pub fn explain(name: &ListenerName, bind: &Bind, error: &io::Error) -> String {
         }
         _ => format!("listener {name}: {address}: {error}"),
     }
-}
-
-/// The accept loop.
-struct Accept {
-    core: Arc<Core>,
-    policy: Arc<ListenerPolicy>,
-    shared: Rc<Shared>,
-    socket: TcpListener,
-}
-
-impl Accept {
-    async fn run(self: Rc<Self>) {
-        let mut spare = spare_descriptor();
-        let mut retry = Backoff::new(ACCEPT_RETRY.0, ACCEPT_RETRY.1);
-        let mut backlog = self.policy.load().socket.backlog;
-        loop {
-            let changed = self.policy.changed.notified();
-            self.listen_anew(&mut backlog);
-            let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
-                () = changed => continue,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    retry.reset();
-                    self.take(stream, peer);
-                }
-                // The client has gone already.
-                Err(error) if is_of_one_client(&error) => self.shared.report.lock().errors += 1,
-                Err(error) => {
-                    self.shared.report.lock().errors += 1;
-                    let wait = retry.next_delay();
-                    tracing::warn!(%error, ?wait, "accept failed");
-                    if is_out_of_descriptors(&error) {
-                        self.close_one(&mut spare).await;
-                    }
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    /// Has the kernel keep `socket.backlog` connections, if that is another number now: the queue of a
-    /// socket that listens takes the new length.
-    fn listen_anew(&self, backlog: &mut u32) {
-        let wanted = self.policy.load().socket.backlog;
-        if wanted == *backlog {
-            return;
-        }
-        *backlog = wanted;
-        let length = i32::try_from(wanted).unwrap_or(i32::MAX);
-        if let Err(error) = rustix::net::listen(&self.socket, length) {
-            tracing::error!(%error, wanted, "the backlog stays as it was");
-        }
-    }
-
-    /// Gives the spare descriptor up for a moment, so that a client gets a close and not silence.
-    async fn close_one(&self, spare: &mut Option<File>) {
-        drop(spare.take());
-        let accept = tokio::time::timeout(ACCEPT_RETRY.0, self.socket.accept());
-        drop(accept.await);
-        *spare = spare_descriptor();
-    }
-
-    /// Takes all that wait in the kernel's queue, without waiting for more.
-    fn take_waiting(&self) {
-        let socket = SockRef::from(&self.socket);
-        while let Ok((stream, peer)) = socket.accept() {
-            let stream = stream
-                .set_nonblocking(true)
-                .and_then(|()| TcpStream::from_std(stream.into()));
-            if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
-                self.take(stream, peer);
-            }
-        }
-    }
-
-    fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        let config = self.policy.load();
-        let capacity = Capacity {
-            node: self.core.config().network.max_connections,
-            listener: config.max_connections,
-            peer: config.limits.per_ip,
-        };
-        let permits = match self.policy.counters.take(peer.ip(), capacity) {
-            Ok(permits) => permits,
-            Err(bound) => return self.refuse(stream, peer, bound),
-        };
-        self.shared.report.lock().accepted += 1;
-        let adjusted = stream.local_addr().and_then(|local| {
-            socket::adjust(&stream, &config, local)?;
-            stream.into_std()
-        });
-        match adjusted {
-            Ok(stream) => session::start(&self.core, &self.policy, stream, peer, permits),
-            Err(error) => {
-                tracing::warn!(%peer, %error, "connection dropped: socket options refused")
-            }
-        }
-    }
-
-    /// Tells a client why it is not served, where the protocol has a word for it.
-    fn refuse(&self, stream: TcpStream, peer: SocketAddr, bound: AtCapacity) {
-        self.shared.report.lock().refused += 1;
-        tracing::debug!(%peer, ?bound, "connection refused");
-        let is_direct_tls = self.policy.load().tls.implicit;
-        let policy = Arc::clone(&self.policy);
-        if is_direct_tls || policy.refusals.fetch_add(1, Ordering::AcqRel) >= REFUSALS {
-            if !is_direct_tls {
-                policy.refusals.fetch_sub(1, Ordering::AcqRel);
-            }
-            return;
-        }
-        actix_rt::spawn(async move {
-            let told = tokio::time::timeout(REFUSAL, tell(stream, bound)).await;
-            tracing::trace!(?told, "refused client told");
-            policy.refusals.fetch_sub(1, Ordering::AcqRel);
-        });
-    }
-}
-
-/// A stream of one error (RFC 6120 §4.9.3.17), and then what the client sends until it closes, so
-/// that the answer is not lost to a reset.
-async fn tell(mut stream: TcpStream, bound: AtCapacity) -> io::Result<()> {
-    let text = match bound {
-        AtCapacity::Node | AtCapacity::Listener => "too many connections",
-        AtCapacity::Peer => "too many connections from your address",
-    };
-    let mut answer = Vec::new();
-    answer.extend_from_slice(
-        b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' \
-          xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
-    );
-    StreamError::with_text(StreamCondition::ResourceConstraint, text).write_to(&mut answer);
-    answer.extend_from_slice(b"</stream:stream>");
-    stream.write_all(&answer).await?;
-    stream.shutdown().await?;
-    let mut sink = [0; 1024];
-    while stream.read(&mut sink).await? > 0 {}
-    Ok(())
-}
-
-fn is_of_one_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    )
-}
-
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    matches!(
-        errno,
-        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)
-    )
-}
-
-/// A descriptor kept for the time when there is no other.
-fn spare_descriptor() -> Option<File> {
-    File::open("/dev/null").ok()
 }

@@ -35,7 +35,7 @@ use crate::outbound::Outbound;
 use crate::supervise::{RestartPolicy, Slot, Supervise};
 
 use accept::Opening;
-pub use accept::start;
+pub(crate) use accept::start;
 pub(crate) use bound::Bound;
 use ending::Ending;
 use intake::Stalled;

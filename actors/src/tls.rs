@@ -21,7 +21,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use portcullis_config::Config;
 use rustls::{ServerConfig, ServerConnection};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use xmpp::stream::TlsFacts;
 
@@ -43,7 +43,7 @@ pub struct CertificateProblem {
 }
 
 /// One certificate in use.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateReport {
     /// Where the configuration names it, or `self-signed`.
     pub section: String,
@@ -101,6 +101,8 @@ struct Snapshot {
 }
 
 struct Served {
+    /// Shown to clients that name no host which has a certificate of its own.
+    fallback: Arc<Pair>,
     direct: Arc<ServerConfig>,
     /// By host; the certificate is chosen before the handshake.
     starttls: HashMap<String, Arc<ServerConfig>>,
@@ -182,6 +184,26 @@ impl Certificates {
             .starttls
             .get(host)
             .map(Arc::clone)
+    }
+
+    /// The certificates that a listener shows: those of hosts, and what is shown for all other names.
+    /// None for a listener without TLS.
+    #[must_use]
+    pub fn shown_by(&self, listener: &str) -> Vec<CertificateReport> {
+        let current = self.shared.current.load();
+        let Some(served) = current.listeners.get(listener) else {
+            return Vec::new();
+        };
+        let is_other_fallback = |pair: &Arc<Pair>| {
+            let mut others = current.listeners.values();
+            !Arc::ptr_eq(pair, &served.fallback)
+                && others.any(|other| Arc::ptr_eq(pair, &other.fallback))
+        };
+        let shown = current
+            .pairs
+            .iter()
+            .filter(|(pair, _)| !is_other_fallback(pair));
+        shown.map(|(pair, hosts)| pair.report(hosts)).collect()
     }
 
     /// Every certificate in use, with its state now.
@@ -299,7 +321,12 @@ impl Snapshot {
                 .map(|(host, pair)| (certificate_name(host), Arc::clone(&pair.key)))
                 .collect();
             let direct = templates.by_name(listener, by_name, &fallback.key);
-            listeners.insert(listener.name.clone(), Served { direct, starttls });
+            let served = Served {
+                fallback: Arc::clone(fallback),
+                direct,
+                starttls,
+            };
+            listeners.insert(listener.name.clone(), served);
         }
         Ok(Self {
             listeners,

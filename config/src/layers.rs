@@ -1,6 +1,6 @@
 //! The layers of a configuration, weakest first: file, `conf.d`, environment, `--set`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
     /// Arguments of `--set`, each `key.path=value`.
     pub set: Vec<String>,
+    /// Listeners that are left out, whatever a layer says of them.
+    pub without_listeners: BTreeSet<String>,
 }
 
 impl Sources {
@@ -39,6 +41,7 @@ impl Sources {
             file,
             environment: std::env::vars_os().collect(),
             set,
+            without_listeners: BTreeSet::new(),
         };
         sources.looked_up()
     }
@@ -88,14 +91,23 @@ pub(crate) fn merge(sources: &Sources, problems: &mut Problems) -> Merged {
     for layer in command_line {
         builder = builder.add_source(layer);
     }
-    let root = match builder.build() {
+    let mut root = match builder.build() {
         Ok(merged) => table(locate(merged.cache, KeyPath::default(), &places)),
         Err(error) => {
             problems.error(&Place::BuiltIn, "layers", error.to_string());
             BTreeMap::new()
         }
     };
+    leave_out(&mut root, &sources.without_listeners);
     Merged { root, files }
+}
+
+fn leave_out(root: &mut BTreeMap<String, Node>, listeners: &BTreeSet<String>) {
+    if let Some(crate::tree::Value::Table(table)) =
+        root.get_mut("listener").map(|node| &mut node.value)
+    {
+        table.retain(|name, _| !listeners.contains(name));
+    }
 }
 
 fn table(root: Option<Node>) -> BTreeMap<String, Node> {

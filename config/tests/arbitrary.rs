@@ -21,6 +21,7 @@ fn check(text: &str, environment: Vec<(String, String)>, set: Vec<String>) {
         file: Some(file.path().to_owned()),
         environment,
         set,
+        ..Sources::default()
     };
     if let Err(rejected) = load(&sources) {
         assert_one_line_each(&rejected);

@@ -29,6 +29,9 @@ pub(crate) enum StartError {
     /// Scripts that can not be used.
     #[error("{}", lines(.0))]
     Rules(Vec<actors::firewall::ScriptProblem>),
+    /// Sockets that whoever started the program has not handed over.
+    #[error("{}", lines(.0))]
+    Sockets(Vec<String>),
     /// No thread.
     #[error("threads not started: {0}")]
     Threads(io::Error),
@@ -56,7 +59,7 @@ impl StartError {
     /// runs already, 71 for what the system refuses.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Certificates(_) | Self::Rules(_) => 78,
+            Self::Certificates(_) | Self::Rules(_) | Self::Sockets(_) => 78,
             Self::Store(StoreError::InUse { .. }) => 75,
             Self::File { .. } | Self::Secret(_) | Self::Store(_) => 74,
             Self::Threads(_) | Self::Actor(_) | Self::NoHosts | Self::NoListener(_) => 71,

@@ -1,9 +1,10 @@
 //! Runs the commands of operators.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::protocol::{Answer, Command};
-use super::{Effect, ReloadHandle, Users};
+use super::{Effect, ListenerWish, OrderHandle, Users, Wish};
 use crate::core::Core;
 use crate::marks;
 use crate::register::{end_sessions, tell_account};
@@ -12,13 +13,13 @@ use crate::register::{end_sessions, tell_account};
 #[derive(Clone)]
 pub struct Console {
     pub(super) core: Arc<Core>,
-    reload: ReloadHandle,
+    orders: OrderHandle,
 }
 
 impl Console {
     /// A console for the node of `core`.
-    pub fn new(core: Arc<Core>, reload: ReloadHandle) -> Self {
-        Self { core, reload }
+    pub fn new(core: Arc<Core>, orders: OrderHandle) -> Self {
+        Self { core, orders }
     }
 
     /// Does what is asked.
@@ -40,8 +41,23 @@ impl Console {
                 self.tell(&path, |tree, path| usize::from(tree.inject_panic(path)))
             }
             Command::Status => Answer::Status(Box::new(self.status().await)),
-            Command::Reload => self.reload.reload().await,
+            Command::Reload => self.orders.give(Wish::Reload).await,
+            Command::ListenerList => self.listener(ListenerWish::List).await,
+            Command::ListenerAdd { name, settings } => {
+                self.listener(ListenerWish::Add { name, settings }).await
+            }
+            Command::ListenerRemove { name } => self.listener(ListenerWish::Remove(name)).await,
+            Command::ListenerRestart { name } => self.listener(ListenerWish::Restart(name)).await,
+            Command::ListenerDrain { name, within } => {
+                let within = Duration::from_millis(within);
+                self.listener(ListenerWish::Drain { name, within }).await
+            }
+            Command::ListenerResume { name } => self.listener(ListenerWish::Resume(name)).await,
         }
+    }
+
+    async fn listener(&self, wish: ListenerWish) -> Answer {
+        self.orders.give(Wish::Listener(wish)).await
     }
 
     async fn user(&self, command: Command) -> Answer {

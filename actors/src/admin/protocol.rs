@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::tls::CertificateReport;
+
 /// The version spoken here. A request of another version is refused.
 pub const VERSION: u32 = 1;
 /// Longest request, in bytes with its line feed.
@@ -137,6 +139,39 @@ pub enum Command {
         /// This actor.
         path: String,
     },
+    /// Shows every listener. Answer: [`Answer::Listeners`].
+    ListenerList,
+    /// Opens a listener that no file names, until the node ends. Answer: [`Answer::Reloaded`].
+    ListenerAdd {
+        /// Its name.
+        name: String,
+        /// Its settings, each `key=value` as after `--set listener.NAME.`.
+        settings: Vec<String>,
+    },
+    /// Closes a listener as if no file named it, until the node ends; its sessions stay. Answer:
+    /// [`Answer::Reloaded`].
+    ListenerRemove {
+        /// Its name.
+        name: String,
+    },
+    /// Opens the sockets of a listener anew; its sessions stay. Answer: [`Answer::Told`].
+    ListenerRestart {
+        /// Its name.
+        name: String,
+    },
+    /// Closes the sockets of a listener and ends its sessions, spread over a time. Answer:
+    /// [`Answer::Done`], when the sockets are closed.
+    ListenerDrain {
+        /// Its name.
+        name: String,
+        /// Milliseconds in which the sessions are ended.
+        within: u64,
+    },
+    /// Has a drained listener accept again. Answer: [`Answer::Done`].
+    ListenerResume {
+        /// Its name.
+        name: String,
+    },
     /// What the node does. Answer: [`Answer::Status`].
     Status,
     /// Reads configuration, certificates and rules again. Answer: [`Answer::Reloaded`].
@@ -174,6 +209,11 @@ pub enum Answer {
     Told {
         /// How many.
         actors: usize,
+    },
+    /// Every listener.
+    Listeners {
+        /// In the order of their names.
+        listeners: Vec<ListenerStatus>,
     },
     /// What the node does.
     Status(Box<NodeStatus>),
@@ -222,6 +262,49 @@ pub struct Reloaded {
     pub changes: Vec<String>,
     /// What is in force but looks like a mistake, each one line.
     pub warnings: Vec<String>,
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// What is spoken on it.
+    pub protocol: String,
+    /// `serving`; `degraded`: not all of its sockets are open; `off`: it has none; `draining`; `drained`.
+    pub state: String,
+    /// Connections now.
+    pub connections: u32,
+    /// Those of them that have not logged in.
+    pub unauthenticated: usize,
+    /// Its own bound on connections.
+    pub max_connections: Option<u32>,
+    /// When it encrypts, and what it shows.
+    pub tls: ListenerTlsStatus,
+    /// Its sockets.
+    pub binds: Vec<BindStatus>,
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerTlsStatus {
+    /// Whether there is TLS at all.
+    pub enabled: bool,
+    /// Whether the handshake comes first.
+    pub implicit: bool,
+    /// Whether nobody logs in without.
+    pub required: bool,
+    /// What clients are shown now.
+    pub certificates: Vec<CertificateReport>,
+}
+
+/// One socket of a listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BindStatus {
+    /// As it is written in `bind`.
+    pub bind: String,
+    /// `listener::ListenerReport`; `None` while nobody serves it.
+    pub report: Option<serde_json::Value>,
 }
 
 /// A node at a glance.

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use serde::Serialize;
-use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -25,6 +24,7 @@ use tokio::time::timeout;
 use super::console::Console;
 use super::protocol::{Answer, Command, MAX_ANSWER, MAX_REQUEST, Request, VERSION};
 use crate::backoff::Backoff;
+use crate::listener::refuse_occupied;
 use crate::observe::Observe;
 use crate::supervise::{RestartPolicy, Supervise};
 
@@ -142,30 +142,6 @@ fn bind(path: &Path) -> io::Result<StdListener> {
     fs::set_permissions(&unnamed, Permissions::from_mode(0o600))?;
     fs::rename(&unnamed, path)?;
     Ok(listener)
-}
-
-/// Only what a dead node left behind may be replaced: a socket on which nobody listens.
-fn refuse_occupied(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(file) if !file.file_type().is_socket() => {
-            let text = "something that is no socket has this name: remove it or choose another node.admin_socket";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-        }
-        Ok(_) => {}
-    }
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    probe.set_nonblocking(true)?;
-    match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // A full queue of a living listener is `WouldBlock`.
-        Ok(()) | Err(_) => Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "another process listens on it",
-        )),
-    }
 }
 
 async fn accept(listener: UnixListener, console: Console, clients: Rc<Cell<u64>>) {

@@ -16,7 +16,7 @@ struct Served {
     node: TestCore,
     slot: Slot<AdminSocket>,
     path: PathBuf,
-    orders: ReloadOrders,
+    orders: Orders,
 }
 
 async fn served() -> Served {
@@ -31,9 +31,9 @@ async fn served() -> Served {
     }
 }
 
-async fn open(node: &TestCore, socket: PathBuf) -> (Slot<AdminSocket>, ReloadOrders) {
-    let (reload, orders) = reload_channel();
-    let console = Console::new(node.core.clone(), reload);
+async fn open(node: &TestCore, socket: PathBuf) -> (Slot<AdminSocket>, Orders) {
+    let (handle, orders) = order_channel();
+    let console = Console::new(node.core.clone(), handle);
     let path = ActorPath::root("console").child("socket");
     let here = actix_rt::Arbiter::current();
     let factory = move |_: &_| AdminSocket::new(console.clone(), socket.clone());
@@ -207,13 +207,13 @@ async fn a_reload_is_the_business_of_the_node() {
             changes: vec!["one".into()],
             warnings: Vec::new(),
         };
-        served.orders.recv().await.unwrap().answer(Ok(done));
+        served.orders.recv().await.unwrap().answer(Ok(done).into());
         served
             .orders
             .recv()
             .await
             .unwrap()
-            .answer(Err(vec!["wrong".into(), "worse".into()]));
+            .answer(Err(vec!["wrong".into(), "worse".into()]).into());
         served.orders.close();
     };
     let asked = async {
@@ -240,8 +240,8 @@ async fn a_reload_is_the_business_of_the_node() {
 #[actix_rt::test]
 async fn lists_of_actors_come_in_pages() {
     let node = TestCore::start(&[]);
-    let (reload, _orders) = reload_channel();
-    let console = Console::new(node.core.clone(), reload);
+    let (handle, _orders) = order_channel();
+    let console = Console::new(node.core.clone(), handle);
     for number in 0..protocol::PAGE + 1 {
         let user = xmpp::jid::BareJid::new(&format!("u{number:04}@localhost")).unwrap();
         node.core.account(&user, 0);

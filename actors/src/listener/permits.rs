@@ -8,21 +8,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
+use portcullis_config::Rate;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
+use super::rate::Arrivals;
 use crate::offer::offer;
 use crate::session::{EndSession, Session, TermsChanged};
 use crate::supervise::Slot;
 
 /// A number of places, shared by clones.
 #[derive(Clone, Debug, Default)]
-pub struct Places(Arc<AtomicU32>);
+pub struct Places(Arc<Seats>);
+
+#[derive(Debug, Default)]
+struct Seats {
+    taken: AtomicU32,
+    freed: Notify,
+}
 
 impl Places {
     /// Takes a place unless `limit` are taken.
     fn take(&self, limit: u32) -> Option<Place> {
         let taken = self
             .0
+            .taken
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
                 (taken < limit).then_some(taken + 1)
             });
@@ -31,17 +42,31 @@ impl Places {
 
     /// Places taken now.
     pub fn taken(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
+        self.0.taken.load(Ordering::Acquire)
+    }
+
+    /// Waits until fewer than `limit` are taken. Somebody else may be faster then.
+    async fn room(&self, limit: u32) {
+        loop {
+            let mut freed = std::pin::pin!(self.0.freed.notified());
+            // Before looking: what is given back from now on is heard of.
+            freed.as_mut().enable();
+            if self.taken() < limit {
+                return;
+            }
+            freed.await;
+        }
     }
 }
 
 /// One place, given back on drop.
 #[derive(Debug)]
-struct Place(Arc<AtomicU32>);
+struct Place(Arc<Seats>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+        self.0.freed.notify_waiters();
     }
 }
 
@@ -152,6 +177,15 @@ impl Members {
         }
     }
 
+    /// All of them, by number.
+    pub(super) fn all(&self) -> Vec<(u64, Slot<Session>)> {
+        let members = self.0.lock();
+        let members = members.iter();
+        members
+            .map(|(id, session)| (*id, session.clone()))
+            .collect()
+    }
+
     /// Tells all that the settings changed.
     pub(super) fn tell(&self) {
         for (id, session) in self.0.lock().iter() {
@@ -192,6 +226,8 @@ pub enum AtCapacity {
     Listener,
     /// The peer has.
     Peer,
+    /// The peer connects too often.
+    PeerRate,
 }
 
 /// The places that a listener hands out.
@@ -202,6 +238,7 @@ pub struct Counters {
     /// Connections of this listener.
     pub listener: Places,
     peers: Peers,
+    arrivals: Arrivals,
     /// Sessions of this listener that have not logged in.
     pub strangers: Strangers,
 }
@@ -215,6 +252,8 @@ pub struct Capacity {
     pub listener: Option<u32>,
     /// `limits.per_ip`.
     pub peer: Option<u32>,
+    /// `limits.per_ip_rate`.
+    pub peer_rate: Option<Rate>,
 }
 
 impl Counters {
@@ -226,7 +265,15 @@ impl Counters {
         }
     }
 
-    /// Takes one place of each sort, or none. Loopback is exempt from the bound per peer.
+    /// Waits until the node and the listener have room for one more.
+    pub(super) async fn room(&self, capacity: Capacity) {
+        self.listener
+            .room(capacity.listener.unwrap_or(u32::MAX))
+            .await;
+        self.node.room(capacity.node).await;
+    }
+
+    /// Takes one place of each sort, or none. Loopback is exempt from the bounds per peer.
     ///
     /// # Errors
     /// Which bound is reached.
@@ -234,12 +281,18 @@ impl Counters {
         let node = self.node.take(capacity.node).ok_or(AtCapacity::Node)?;
         let listener = self.listener.take(capacity.listener.unwrap_or(u32::MAX));
         let listener = listener.ok_or(AtCapacity::Listener)?;
+        let is_exempt = address.to_canonical().is_loopback();
         let peer = match capacity.peer {
-            Some(limit) if !address.to_canonical().is_loopback() => {
+            Some(limit) if !is_exempt => {
                 Some(self.peers.take(address, limit).ok_or(AtCapacity::Peer)?)
             }
             _ => None,
         };
+        if let Some(rate) = capacity.peer_rate.filter(|_| !is_exempt)
+            && !self.arrivals.admit(address, rate, Instant::now())
+        {
+            return Err(AtCapacity::PeerRate);
+        }
         Ok(Permits {
             _node: node,
             _listener: listener,
@@ -259,6 +312,7 @@ mod tests {
             node,
             listener,
             peer,
+            peer_rate: None,
         }
     }
 

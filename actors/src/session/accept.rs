@@ -1,7 +1,6 @@
 //! The start of a session: on its arbiter, with a reader and a writer task.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use super::{Ending, ReaderEnd, Session, TaskFailed, Terms, WriterEnded, writer};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
-use crate::listener::{ListenerPolicy, Permits};
+use crate::listener::{Accepted, ListenerPolicy};
 use crate::offer::offer;
 use crate::outbound::Outbound;
 use crate::supervise::{ActorPath, Slot};
@@ -24,20 +23,15 @@ pub(super) struct Opening {
 }
 
 /// Starts a session for an accepted connection on the arbiter with the fewest sessions.
-pub fn start(
-    core: &Arc<Core>,
-    policy: &Arc<ListenerPolicy>,
-    stream: StdStream,
-    peer: SocketAddr,
-    permits: Permits,
-) {
+pub(crate) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Accepted) {
     let placement = core.workers.place();
     let arbiter = placement.arbiter().clone();
     let (core, policy) = (Arc::clone(core), Arc::clone(policy));
     // Here, in the order of accepting: the arbiters start their sessions in any order.
     let id = core.session_id();
+    let peer = accepted.peer;
     let is_alive = arbiter.spawn_fn(move || {
-        if let Err(error) = start_here(core, id, policy, stream, peer, permits, placement) {
+        if let Err(error) = start_here(core, id, policy, accepted, placement) {
             tracing::warn!(%peer, %error, "session not started");
         }
     });
@@ -50,12 +44,10 @@ fn start_here(
     core: Arc<Core>,
     id: u64,
     policy: Arc<ListenerPolicy>,
-    stream: StdStream,
-    peer: SocketAddr,
-    permits: Permits,
+    accepted: Accepted,
     placement: Placement,
 ) -> io::Result<()> {
-    let stream = TcpStream::from_std(stream)?;
+    let stream = TcpStream::from_std(accepted.stream)?;
     let opening = Opening { stream };
     let outbound = Outbound::new(policy.load().limits.send_buffer);
     let tree = core.tree.clone();
@@ -63,7 +55,7 @@ fn start_here(
         own: own.clone(),
         core,
         id,
-        peer,
+        peer: accepted.peer,
         placement,
         terms: Rc::new(Terms::new(policy)),
         outbound,
@@ -76,7 +68,7 @@ fn start_here(
         ending: Ending::default(),
         tasks: None,
         opening: Some(Box::new(opening)),
-        _permits: permits,
+        _permits: accepted.permits,
         membership: None,
         received: 0,
     };

@@ -11,7 +11,7 @@ use portcullis_config::CertificateFiles;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
@@ -27,7 +27,7 @@ const WARN_DAYS: i64 = 14;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 /// Whether a certificate is valid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateState {
     /// It is, for two weeks at least.

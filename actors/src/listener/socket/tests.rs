@@ -1,9 +1,5 @@
-use std::net::TcpListener as StdListener;
-
-use portcullis_config::{Config, Sources};
-use tokio::net::TcpListener;
-
 use super::*;
+use portcullis_config::{Config, Sources};
 
 /// The listener `c2s` with these settings on a free port of `address`.
 fn listener(address: &str, set: &[&str]) -> (ListenerConfig, Bind) {
@@ -32,17 +28,34 @@ fn with_v6_only(bind: &Bind, v6_only: bool) -> Bind {
 }
 
 /// The kernel's view of an accepted connection, and the client's end.
-async fn accepted(address: &str, set: &[&str]) -> (Socket, std::net::TcpStream) {
+fn accepted(address: &str, set: &[&str]) -> (Socket, StdStream) {
     let (config, bind) = listener(address, set);
-    let socket = TcpListener::from_std(open(&bind, &config.socket).unwrap()).unwrap();
-    let client = std::net::TcpStream::connect(bind.address().unwrap()).unwrap();
-    let (stream, _) = socket.accept().await.unwrap();
-    adjust(&stream, &config, stream.local_addr().unwrap()).unwrap();
-    (stream.into_std().unwrap().into(), client)
+    let socket = tcp(open(&bind, &config.socket).unwrap());
+    let client = StdStream::connect(bind.address().unwrap()).unwrap();
+    let stream = accept(&socket);
+    adjust(&stream, &config, stream.local_addr().ok()).unwrap();
+    (stream.into(), client)
 }
 
-#[tokio::test]
-async fn every_option_reaches_the_kernel() {
+fn tcp(opened: Opened) -> StdListener {
+    match opened {
+        Opened::Tcp(socket) => socket,
+        Opened::Unix(..) => panic!("a socket of the file system"),
+    }
+}
+
+/// The connection that is in the queue, or will be in a moment.
+fn accept(socket: &StdListener) -> StdStream {
+    loop {
+        match socket.accept() {
+            Ok((stream, _)) => return stream,
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+    }
+}
+
+#[test]
+fn every_option_reaches_the_kernel() {
     let set = [
         "socket.no_delay=true",
         "socket.keepalive=\"77s\"",
@@ -52,7 +65,7 @@ async fn every_option_reaches_the_kernel() {
         "socket.receive_buffer=30000",
         "timeouts.send=\"9s\"",
     ];
-    let (socket, _client) = accepted("127.0.0.1", &set).await;
+    let (socket, _client) = accepted("127.0.0.1", &set);
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
     assert_eq!(
         socket.tcp_keepalive_time().unwrap(),
@@ -78,33 +91,34 @@ async fn every_option_reaches_the_kernel() {
     );
 }
 
-#[tokio::test]
-async fn options_that_are_off_are_off() {
+#[test]
+fn options_that_are_off_are_off() {
     let set = ["socket.no_delay=false", "socket.keepalive=false"];
-    let (socket, _client) = accepted("127.0.0.1", &set).await;
+    let (socket, _client) = accepted("127.0.0.1", &set);
     assert!(!socket.tcp_nodelay().unwrap() && !socket.keepalive().unwrap());
     let set = ["socket.keepalive=true"];
-    let (socket, _client) = accepted("127.0.0.1", &set).await;
+    let (socket, _client) = accepted("127.0.0.1", &set);
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
 }
 
-#[tokio::test]
-async fn ipv6_has_options_of_its_own() {
+#[test]
+fn ipv6_has_options_of_its_own() {
     let set = ["socket.ttl=9", "socket.tclass_v6=32", "socket.tos_v4=16"];
-    let (socket, _client) = accepted("::1", &set).await;
+    let (socket, _client) = accepted("::1", &set);
     assert_eq!(socket.unicast_hops_v6().unwrap(), 9);
     assert_eq!(socket.tclass_v6().unwrap(), 32);
 }
 
-#[tokio::test]
-async fn an_ipv4_client_of_a_dual_socket_gets_the_options_of_ipv4() {
+#[test]
+fn an_ipv4_client_of_a_dual_socket_gets_the_options_of_ipv4() {
     let (config, mut bind) = listener("::", &["socket.ttl=7", "socket.tos_v4=16"]);
     bind = with_v6_only(&bind, false);
-    let socket = TcpListener::from_std(open(&bind, &config.socket).unwrap()).unwrap();
-    let _client = std::net::TcpStream::connect(("127.0.0.1", bind.address().unwrap().port())).unwrap();
-    let (stream, peer) = socket.accept().await.unwrap();
+    let socket = tcp(open(&bind, &config.socket).unwrap());
+    let _client = StdStream::connect(("127.0.0.1", bind.address().unwrap().port())).unwrap();
+    let stream = accept(&socket);
+    let peer = stream.peer_addr().unwrap();
     assert!(peer.is_ipv6() && peer.ip().to_canonical().is_ipv4());
-    adjust(&stream, &config, stream.local_addr().unwrap()).unwrap();
+    adjust(&stream, &config, stream.local_addr().ok()).unwrap();
     let socket = SockRef::from(&stream);
     assert_eq!(
         (socket.ttl_v4().unwrap(), socket.tos_v4().unwrap()),
@@ -118,7 +132,7 @@ fn v6_only_leaves_ipv4_alone() {
         let (config, mut bind) = listener("::", &[]);
         bind = with_v6_only(&bind, v6_only);
         let _socket = open(&bind, &config.socket).unwrap();
-        let client = std::net::TcpStream::connect(("127.0.0.1", bind.address().unwrap().port()));
+        let client = StdStream::connect(("127.0.0.1", bind.address().unwrap().port()));
         assert_eq!(client.is_err(), v6_only);
     }
 }
@@ -132,7 +146,7 @@ fn a_port_in_use_is_noticed_in_spite_of_reuse_port() {
         open(&bind, &config.socket).unwrap_err().kind(),
         io::ErrorKind::AddrInUse
     );
-    let foreign = bound(&bind, &config.socket, true);
+    let foreign = bound(bind.address().unwrap(), false, &config.socket, true);
     assert!(
         foreign.is_ok(),
         "others may share a port of ours: {foreign:?}"
@@ -145,21 +159,16 @@ fn a_port_in_use_is_noticed_in_spite_of_reuse_port() {
 fn without_reuse_port_nobody_shares_the_port() {
     let (config, bind) = listener("127.0.0.1", &["socket.reuse_port=false"]);
     let _first = open(&bind, &config.socket).unwrap();
-    assert!(bound(&bind, &config.socket, true).is_err());
+    assert!(bound(bind.address().unwrap(), false, &config.socket, true).is_err());
 }
 
 #[test]
 fn reuse_address_does_not_wait_for_old_connections() {
     let (config, bind) = listener("127.0.0.1", &["socket.reuse_port=false"]);
     let leave_one_waiting = || {
-        let socket = open(&bind, &config.socket).unwrap();
-        let client = std::net::TcpStream::connect(bind.address().unwrap()).unwrap();
-        let (server, _) = loop {
-            match socket.accept() {
-                Ok(accepted) => break accepted,
-                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
-            }
-        };
+        let socket = tcp(open(&bind, &config.socket).unwrap());
+        let client = StdStream::connect(bind.address().unwrap()).unwrap();
+        let server = accept(&socket);
         // Who closes first is the one that waits.
         drop(server);
         drop(client);
@@ -174,4 +183,57 @@ fn reuse_address_does_not_wait_for_old_connections() {
         open(&bind, &strict).unwrap_err().kind(),
         io::ErrorKind::AddrInUse
     );
+}
+
+#[test]
+fn a_socket_of_the_file_system_has_its_mode_and_goes_with_its_listener() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c2s.sock");
+    let (config, _) = listener("127.0.0.1", &["socket.unix_mode=\"0600\""]);
+    let bind = Bind::Unix(path.clone());
+    let opened = open(&bind, &config.socket).unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let in_use = open(&bind, &config.socket).unwrap_err();
+    assert_eq!(in_use.kind(), io::ErrorKind::AddrInUse);
+    drop(opened);
+    assert!(!path.exists());
+    fs::write(&path, "precious").unwrap();
+    let other = open(&bind, &config.socket).unwrap_err();
+    assert_eq!(other.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+fn a_dead_socket_of_the_file_system_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("c2s.sock");
+    drop(StdUnixListener::bind(&path).unwrap());
+    let (config, _) = listener("127.0.0.1", &[]);
+    let _opened = open(&Bind::Unix(path.clone()), &config.socket).unwrap();
+    std::os::unix::net::UnixStream::connect(&path).unwrap();
+}
+
+#[test]
+fn only_a_listening_socket_is_taken_over() {
+    let (config, _) = listener("127.0.0.1", &["socket.receive_buffer=30000"]);
+    let socket = StdListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let taken = tcp(Opened::inherited(socket.into(), &config.socket).unwrap());
+    let _client = StdStream::connect(address).unwrap();
+    let buffer = SockRef::from(&accept(&taken)).recv_buffer_size().unwrap();
+    assert_eq!(buffer, 60000, "our options hold for it");
+    let datagram = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert!(Opened::inherited(datagram.into(), &config.socket).is_err());
+}
+
+#[test]
+fn the_report_shows_what_the_kernel_has() {
+    let set = ["socket.ttl=7", "socket.tos_v4=16", "socket.keepalive=30"];
+    let (socket, _client) = accepted("127.0.0.1", &set);
+    let options = SocketOptions::of(&socket);
+    assert_eq!((options.ttl, options.traffic_class), (Some(7), Some(16)));
+    assert_eq!(options.keepalive_idle, Some(30));
+    assert_eq!(options.keepalive_interval, Some(30));
+    assert_eq!(options.v6_only, None);
 }
