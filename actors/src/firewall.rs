@@ -23,6 +23,7 @@ mod list;
 mod list_fetcher;
 mod list_file;
 mod load;
+mod log_lines;
 mod published;
 mod rate_limiter;
 mod verdict;
@@ -45,6 +46,7 @@ use crate::supervise::Tree;
 use branch::Branch;
 use files::Files;
 use geoip::Database;
+use log_lines::LogLines;
 use published::Published;
 
 pub use chain::{ChainReport, RuleReport};
@@ -74,6 +76,7 @@ pub struct Firewall {
     branch: Mutex<Branch>,
     faults: AtomicU64,
     last_fault: Mutex<Option<Instant>>,
+    log_lines: LogLines,
 }
 
 impl Firewall {
@@ -102,6 +105,7 @@ impl Firewall {
             branch: Mutex::new(branch),
             faults: AtomicU64::new(0),
             last_fault: Mutex::new(None),
+            log_lines: LogLines::default(),
         })
     }
 

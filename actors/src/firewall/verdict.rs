@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
-use rules::{Effect, Fault, LogLevel, Outcome, Verdict};
+use rules::{Effect, Fault, Outcome, Verdict};
 use storage::StoreError;
 use xmpp::Stanza;
 use xmpp::jid::BareJid;
@@ -110,7 +110,10 @@ impl<'a> Errand<'a> {
                 message,
                 script,
                 line,
-            } => log(level, &message, &script, line),
+            } => {
+                let lines = &self.core.firewall.log_lines;
+                lines.write(level, &message, &script, line);
+            }
             Effect::Warning {
                 message,
                 script,
@@ -202,15 +205,6 @@ impl<'a> Errand<'a> {
             true => next.bounce(StanzaError::new(Condition::ResourceConstraint)),
             false => next.settle(),
         }
-    }
-}
-
-fn log(level: LogLevel, message: &str, script: &str, line: u32) {
-    match level {
-        LogLevel::Debug => tracing::debug!(target: "firewall", script, line, "{message}"),
-        LogLevel::Info => tracing::info!(target: "firewall", script, line, "{message}"),
-        LogLevel::Warn => tracing::warn!(target: "firewall", script, line, "{message}"),
-        LogLevel::Error => tracing::error!(target: "firewall", script, line, "{message}"),
     }
 }
 
