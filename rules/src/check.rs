@@ -5,6 +5,7 @@
 
 mod assemble;
 mod script;
+mod test_blocks;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use crate::program::{LoadedScript, Ruleset};
 use crate::syntax::ast::Item;
 use crate::syntax::parser::{self, Parsed};
 use crate::syntax::span::Span;
+
+pub(crate) use test_blocks::TEST_STATEMENTS;
+pub use test_blocks::{MAX_STANZAS, MAX_TESTS, TestResult};
 
 /// Values of `@@ trace` that ask for traces; the others of [`TRACE`] do not.
 const TRACE_ON: [&str; 2] = ["on", "true"];
@@ -58,6 +62,8 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// The text that places refer to.
     pub text: String,
+    /// What came of its `%TEST` blocks, which run if nothing else is wrong with it.
+    pub tests: Vec<TestResult>,
 }
 
 impl Report {
@@ -131,12 +137,14 @@ pub fn compile(
             state: ScriptState::Loaded,
             diagnostics: Vec::new(),
             text: candidate.text.clone(),
+            tests: Vec::new(),
         });
         candidates.push(candidate);
     }
     // Each round rejects at least one text, so there are at most two rounds for each script.
     loop {
-        let round = assemble::assemble(host, &candidates, options, loader, previous);
+        let mut round = assemble::assemble(host, &candidates, options, loader, previous);
+        run_tests(&candidates, &mut round, &mut reports, options, loader);
         let mut is_clean = true;
         let mut kept = Vec::with_capacity(candidates.len());
         for (candidate, diagnostics) in candidates.into_iter().zip(round.diagnostics) {
@@ -171,6 +179,35 @@ pub fn compile(
                 reports,
             };
         }
+    }
+}
+
+/// Runs the `%TEST` blocks of the texts that are new and without errors, once.
+fn run_tests(
+    candidates: &[Candidate],
+    round: &mut assemble::Round,
+    reports: &mut [Report],
+    options: &Options,
+    loader: &dyn Loader,
+) {
+    for (number, candidate) in candidates.iter().enumerate() {
+        let (Some(report), Some(diagnostics)) = (
+            reports.get_mut(candidate.source),
+            round.diagnostics.get_mut(number),
+        ) else {
+            continue;
+        };
+        let is_new = report.state == ScriptState::Loaded;
+        if !is_new
+            || !test_blocks::has_tests(candidate)
+            || diagnostics.iter().any(Diagnostic::is_error)
+        {
+            continue;
+        }
+        let (results, problems) = test_blocks::run(number, candidates, options, loader);
+        report.tests = results;
+        diagnostics.extend(problems);
+        diagnostics.sort_by_key(|problem| (problem.span.line, !problem.is_error()));
     }
 }
 

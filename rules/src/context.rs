@@ -33,6 +33,7 @@ use crate::syntax::lexer::{self, Line};
 use crate::syntax::span::Span;
 use crate::world::World;
 
+pub(crate) use moment::parse_span;
 pub use place::Place;
 pub use statements::{STATEMENTS, Statement};
 
@@ -143,7 +144,11 @@ impl Context {
     /// with what the ruleset does not know.
     #[must_use]
     pub fn bind(&self, ruleset: &Ruleset) -> Vec<Diagnostic> {
-        let mut mistakes = self.fill(ruleset);
+        self.bind_lists(&self.lists, ruleset)
+    }
+
+    fn bind_lists(&self, lists: &[Listed], ruleset: &Ruleset) -> Vec<Diagnostic> {
+        let mut mistakes = fill(lists, ruleset);
         let is_known = |chain: &str| {
             ["preroute", "deliver", "deliver_remote"].contains(&chain)
                 || ruleset.names.contains_key(chain)
@@ -161,21 +166,11 @@ impl Context {
         mistakes
     }
 
-    fn fill(&self, ruleset: &Ruleset) -> Vec<Diagnostic> {
-        let mut mistakes = Vec::new();
-        for listed in &self.lists {
-            let mut is_known = false;
-            for list in ruleset.objects().lists(&listed.list) {
-                list.hold(listed.entry.as_bytes());
-                is_known = true;
-            }
-            if !is_known {
-                let message = format!("no script defines a list {}", listed.list);
-                let mistake = Diagnostic::error(Code::Context, listed.span, message);
-                mistakes.push(mistake.with_nearest(&listed.list, ruleset.objects().names("LIST")));
-            }
-        }
-        mistakes
+    /// As [`Self::bind`], for the lists behind the first `bound`, which then counts all.
+    pub(crate) fn bind_new(&self, ruleset: &Ruleset, bound: &mut usize) -> Vec<Diagnostic> {
+        let lists = self.lists.get(*bound..).unwrap_or_default();
+        *bound = self.lists.len();
+        self.bind_lists(lists, ruleset)
     }
 
     /// Reads one statement.
@@ -183,6 +178,23 @@ impl Context {
         self.statement(line)
             .map_err(|(refusal, span)| placed(refusal, span))
     }
+}
+
+fn fill(lists: &[Listed], ruleset: &Ruleset) -> Vec<Diagnostic> {
+    let mut mistakes = Vec::new();
+    for listed in lists {
+        let mut is_known = false;
+        for list in ruleset.objects().lists(&listed.list) {
+            list.hold(listed.entry.as_bytes());
+            is_known = true;
+        }
+        if !is_known {
+            let message = format!("no script defines a list {}", listed.list);
+            let mistake = Diagnostic::error(Code::Context, listed.span, message);
+            mistakes.push(mistake.with_nearest(&listed.list, ruleset.objects().names("LIST")));
+        }
+    }
+    mistakes
 }
 
 fn mistake(message: impl Into<String>) -> Refusal {

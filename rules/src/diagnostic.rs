@@ -54,6 +54,10 @@ pub enum Code {
     Normalised,
     /// A feature that this version, or its configuration, does not have.
     Unsupported,
+    /// A `%TEST` block that can not be read.
+    Test,
+    /// A `%TEST` block whose stanza met another fate than expected.
+    TestFailed,
     /// A line of a context that can not be read, or does not fit the scripts.
     Context,
     /// A word that can never match, a rule that can never run, or a definition that nothing uses.
@@ -85,6 +89,8 @@ impl Code {
             Self::Encoding => "encoding",
             Self::Normalised => "normalised",
             Self::Unsupported => "unsupported",
+            Self::Test => "test",
+            Self::TestFailed => "test-failed",
             Self::Context => "context",
             Self::Suspicious => "suspicious",
         }

@@ -33,8 +33,8 @@ mod counters;
 mod counts;
 pub mod definitions;
 mod diagnostic;
-mod events;
 mod dry_run;
+mod events;
 pub mod explain;
 mod expression;
 mod facts;
@@ -61,7 +61,9 @@ pub mod vectors;
 mod watch;
 pub mod world;
 
-pub use check::{Compiled, Report, ScriptState, Source, compile};
+pub use check::{
+    Compiled, MAX_STANZAS, MAX_TESTS, Report, ScriptState, Source, TestResult, compile,
+};
 pub use counters::{BYTES_PER_RULE, ChainTotals, RuleTotals};
 pub use counts::{ChainCount, RuleCount};
 pub use diagnostic::{Code, Diagnostic, Severity};

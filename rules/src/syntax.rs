@@ -6,3 +6,4 @@ pub mod ast;
 pub mod lexer;
 pub mod parser;
 pub mod span;
+mod test_block;

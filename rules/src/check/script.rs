@@ -200,7 +200,7 @@ impl Tools<'_> {
                     ));
                 }
                 Item::Metadata(metadata) => out.extend(doubts(metadata)),
-                Item::Definition(_) => {}
+                Item::Definition(_) | Item::Test(_) => {}
             }
         }
         rules

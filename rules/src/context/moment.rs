@@ -78,7 +78,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// A span of time such as `90s`, `5m`, `2h`, `1d`; a number alone counts seconds. At most a hundred years.
-pub(super) fn parse_span(text: &str) -> Result<Duration, Refusal> {
+pub(crate) fn parse_span(text: &str) -> Result<Duration, Refusal> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..) {
         Some("" | "s") => Some(1.0),

@@ -151,6 +151,9 @@ impl List {
 
     /// Makes an http list too contain the text, for tries without live traffic.
     pub(crate) fn hold(&self, text: &[u8]) {
+        if !self.contents.load().is_known() {
+            self.contents.store(Arc::default());
+        }
         let Some(text) = self.definition.filtered(text) else {
             return;
         };
@@ -158,6 +161,12 @@ impl List {
             Some(hash) => self.put(hash.hex(&text).as_bytes(), true),
             None => self.put(&text, true),
         }
+    }
+
+    /// Undoes what rules have changed.
+    pub(crate) fn forget(&self) {
+        *self.changes.write() = OrderedTable::default();
+        self.changed.store(0, Ordering::Release);
     }
 
     fn put(&self, text: &[u8], is_added: bool) {

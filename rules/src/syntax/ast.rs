@@ -77,6 +77,28 @@ pub struct Metadata {
     pub value: Text,
 }
 
+/// `%TEST name: verdict` and the lines below it.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// What the test shows.
+    pub name: Text,
+    /// The verdict for every stanza that names none itself.
+    pub verdict: Option<Text>,
+    /// What stands below, without comments.
+    pub lines: Vec<TestLine>,
+    /// From the first to the last line; its line is that of the first.
+    pub span: Span,
+}
+
+/// One line of a test, or several that are one stanza.
+#[derive(Clone, Debug)]
+pub enum TestLine {
+    /// `keyword subject: value`
+    Statement(Text),
+    /// A stanza.
+    Stanza(Text),
+}
+
 /// One thing of a script.
 #[derive(Clone, Debug)]
 pub enum Item {
@@ -86,6 +108,8 @@ pub enum Item {
     Chain(ChainSwitch),
     /// A rule.
     Rule(Rule),
+    /// `%TEST name: verdict` and what belongs to it.
+    Test(Test),
     /// `@@ key = value`.
     Metadata(Metadata),
 }

@@ -6,6 +6,7 @@
 use super::ast::{Action, ChainSwitch, Condition, Definition, Item, Metadata, Rule, Text};
 use super::lexer::{self, Line};
 use super::span::Span;
+use super::test_block::{self, Block, Taken};
 use crate::diagnostic::{Code, Diagnostic};
 
 /// A parsed script: its items in order, and every problem of its form.
@@ -32,6 +33,7 @@ pub fn parse(text: &str) -> Parsed {
 struct Parser {
     parsed: Parsed,
     rule: Option<Rule>,
+    test: Option<Block>,
     last_line: u32,
     end: usize,
 }
@@ -41,6 +43,15 @@ impl Parser {
         self.last_line = line.span.line;
         self.end = line.span.end;
         let text: &str = &line.text;
+        if let Some(block) = &mut self.test {
+            if block.take(line) == Taken::Yes {
+                return;
+            }
+            self.end_test();
+            if !text.is_empty() {
+                self.parsed.problems.push(missing_blank_line(line.span));
+            }
+        }
         if text.starts_with(['#', ';']) {
             return;
         }
@@ -92,14 +103,15 @@ impl Parser {
     fn implicit_separator(&mut self, line: &Line<'_>) {
         let Some(rule) = self.rule.take() else { return };
         self.parsed.items.push(Item::Rule(rule));
-        self.parsed.problems.push(
-            Diagnostic::warning(
-                Code::MissingBlankLine,
-                line.span,
-                "this line begins a new rule or section without an empty line before it".into(),
-            )
-            .with_help("put an empty line before it: mod_firewall would lose this line"),
-        );
+        self.parsed.problems.push(missing_blank_line(line.span));
+    }
+
+    fn end_test(&mut self) {
+        let Some((test, problem)) = self.test.take().map(Block::finish) else {
+            return;
+        };
+        self.parsed.items.push(Item::Test(test));
+        self.parsed.problems.extend(problem);
     }
 
     fn section(&mut self, line: &Line<'_>) {
@@ -114,6 +126,10 @@ impl Parser {
             self.parsed.items.push(Item::Chain(ChainSwitch { name }));
         } else if text.starts_with("@@") {
             self.metadata(line);
+        } else if test_block::begins(text) {
+            let (block, problem) = Block::begin(line);
+            self.test = Some(block);
+            self.parsed.problems.extend(problem);
         } else {
             match definition(line) {
                 Ok(definition) => self.parsed.items.push(Item::Definition(definition)),
@@ -202,9 +218,19 @@ impl Parser {
     }
 
     fn finish(&mut self) {
+        self.end_test();
         let span = Span::new(self.end, self.end, self.last_line.saturating_add(1));
         self.separator(span);
     }
+}
+
+fn missing_blank_line(span: Span) -> Diagnostic {
+    Diagnostic::warning(
+        Code::MissingBlankLine,
+        span,
+        "this line begins a new rule or section without an empty line before it".into(),
+    )
+    .with_help("put an empty line before it: mod_firewall would lose this line")
 }
 
 fn is_space(c: char) -> bool {
@@ -323,8 +349,10 @@ fn definition(line: &Line<'_>) -> Result<Definition, Diagnostic> {
     if !crate::definitions::KEYWORDS.contains(&keyword.text.as_str()) {
         let message = format!("Definition of unknown object: {}", keyword.text);
         return Err(
-            Diagnostic::error(Code::UnknownDefinition, keyword.span, message)
-                .with_nearest(&keyword.text, crate::definitions::KEYWORDS.iter().copied()),
+            Diagnostic::error(Code::UnknownDefinition, keyword.span, message).with_nearest(
+                &keyword.text,
+                crate::definitions::KEYWORDS.iter().copied().chain(["TEST"]),
+            ),
         );
     }
     let rest = text.get(keyword_end..).unwrap_or_default();
