@@ -59,17 +59,31 @@ impl Connection {
     ///
     /// # Errors
     /// What the socket or TLS reports.
-    pub async fn read<T>(&self, mut consume: impl FnMut(&[u8]) -> T) -> io::Result<T> {
-        poll_fn(|cx| self.poll_read(cx, &mut consume)).await
+    pub async fn read<T>(&self, consume: impl FnMut(&[u8]) -> T) -> io::Result<T> {
+        self.read_at_most(usize::MAX, consume).await
+    }
+
+    /// As [`Self::read`], but no more than `most` bytes, which must not be 0.
+    ///
+    /// # Errors
+    /// What the socket or TLS reports.
+    pub async fn read_at_most<T>(
+        &self,
+        most: usize,
+        mut consume: impl FnMut(&[u8]) -> T,
+    ) -> io::Result<T> {
+        poll_fn(|cx| self.poll_read(cx, most, &mut consume)).await
     }
 
     fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
+        most: usize,
         consume: &mut impl FnMut(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let most = scratch.len().min(most);
+            let mut buffer = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
             ready!(self.poll_with(|socket| socket.poll_read(cx, &mut buffer)))?;
             Poll::Ready(Ok(consume(buffer.filled())))
         })

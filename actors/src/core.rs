@@ -108,6 +108,12 @@ impl Core {
         self.config().network.max_connections.min(bound)
     }
 
+    /// TLS handshakes that may be ready to be computed on one thread.
+    pub(crate) fn handshake_turns(&self) -> usize {
+        let all = self.config().network.tls_handshakes;
+        all.map_or(4, |all| (all as usize).div_ceil(self.workers.count()))
+    }
+
     /// Lowers [`Core::max_connections`] to what the system has descriptors for.
     pub fn bound_connections(&self, most: u32) {
         self.connection_bound.store(most, Ordering::Relaxed);

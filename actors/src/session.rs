@@ -14,6 +14,7 @@ mod orders;
 mod preroute;
 mod reader;
 mod terms;
+mod throttle;
 mod writer;
 
 use std::collections::VecDeque;

@@ -9,6 +9,7 @@
 //! another); else the self-signed one from the data directory, made on first need for all hosts together.
 
 mod files;
+pub(crate) mod handshake;
 mod plan;
 pub(crate) mod roots;
 mod self_signed;

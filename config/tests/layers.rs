@@ -44,6 +44,7 @@ impl Layers<'_> {
                 .iter()
                 .map(|argument| (*argument).to_owned())
                 .collect(),
+            ..Sources::default()
         };
         let loaded = load(&sources).unwrap_or_else(|rejected| panic!("{rejected}"));
         (directory, loaded)

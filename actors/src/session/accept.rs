@@ -147,7 +147,15 @@ async fn read(
     let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
         Box::pin(negotiate(negotiator));
     match negotiation.await {
-        Ok(negotiated) => reader::run(&connection, negotiated, session, &credit, &terms).await,
+        Ok((negotiated, ahead)) => {
+            // Handed over at once, so that the buffer is not carried along.
+            match reader::take_ahead(negotiated, ahead, session, &credit) {
+                Ok(negotiated) => {
+                    reader::run(&connection, negotiated, session, &credit, &terms).await;
+                }
+                Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,
+            }
+        }
         Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,
     }
 }

@@ -14,9 +14,11 @@ use xmpp::stream::{Input, TlsPolicy};
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::StreamParser;
 
+use super::throttle::Throttle;
 use super::{Orders, ReaderEnd, Session};
 use crate::connection::Connection;
 use crate::core::Core;
+use crate::handle::SessionHandle;
 use crate::listener::{ListenerPolicy, Stranger};
 use crate::outbound::Outbound;
 use crate::supervise::Slot;
@@ -49,15 +51,20 @@ impl Negotiator {
     }
 }
 
-/// A stream on which a resource is bound, and what was read behind that.
+/// A stream on which a resource is bound.
 pub(super) struct Negotiated {
     pub(super) parser: StreamParser,
-    pub(super) read_ahead: Vec<u8>,
+    pub(super) throttle: Throttle,
+    pub(super) handle: Arc<SessionHandle>,
 }
 
 /// Negotiates within `timeouts.authenticate`, TLS handshake included. A client that does not even
 /// begin has no longer than `timeouts.read`.
-pub(super) async fn negotiate(negotiator: Box<Negotiator>) -> Result<Box<Negotiated>, ReaderEnd> {
+///
+/// The answer holds what was read behind the negotiation.
+pub(super) async fn negotiate(
+    negotiator: Box<Negotiator>,
+) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
     let timeouts = negotiator.policy.load().timeouts.clone();
     let deadline = Instant::now() + timeouts.authenticate;
     let orders = Rc::clone(&negotiator.orders);
@@ -81,7 +88,7 @@ pub(super) async fn negotiate(negotiator: Box<Negotiator>) -> Result<Box<Negotia
         ),
     };
     match ended {
-        Ok(Ok(())) => Ok(Box::new(driver.into_negotiated())),
+        Ok(Ok(())) => driver.into_negotiated(),
         Ok(Err(end)) => Err(end),
         Err(ordered) => {
             let error = ordered.unwrap_or_else(|| {

@@ -44,7 +44,9 @@ impl Session {
             }
             return Err(stanza);
         }
-        let outcome = rules.run(PREROUTE, &stanza, &World::new(&self.core, &origin, host));
+        let world = World::new(&self.core, &origin, host);
+        let firewall = &self.core.firewall;
+        let outcome = firewall.run(&rules, PREROUTE, &stanza, &world);
         let deliver = Deliver::new(stanza, origin);
         let arbiter = self.placement.index();
         Ok(carry_out(

@@ -72,6 +72,21 @@ struct Batch {
     end: Option<ReaderEnd>,
 }
 
+/// Hands over what was read behind the negotiation.
+///
+/// # Errors
+/// How the stream ended, if it did.
+pub(super) fn take_ahead(
+    mut negotiated: Box<Negotiated>,
+    ahead: Vec<u8>,
+    session: &Slot<Session>,
+    credit: &Credit,
+) -> Result<Box<Negotiated>, ReaderEnd> {
+    let early = parse(&mut negotiated.parser, &ahead);
+    drop(ahead);
+    hand_over(early, session, credit).map_or(Ok(negotiated), Err)
+}
+
 /// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
 pub(super) async fn run(
     connection: &Connection,
@@ -80,13 +95,7 @@ pub(super) async fn run(
     credit: &Credit,
     terms: &Terms,
 ) {
-    let read_ahead = std::mem::take(&mut negotiated.read_ahead);
-    let early = parse(&mut negotiated.parser, &read_ahead);
-    drop(read_ahead);
-    let end = match hand_over(early, session, credit) {
-        Some(end) => end,
-        None => read_stanzas(connection, &mut negotiated.parser, session, credit, terms).await,
-    };
+    let end = read_stanzas(connection, &mut negotiated, session, credit, terms).await;
     drop(negotiated);
     Box::pin(end_with(connection, session, end)).await;
 }
@@ -123,11 +132,16 @@ fn tell(session: &Slot<Session>, message: ReaderEnded) {
 
 async fn read_stanzas(
     connection: &Connection,
-    parser: &mut StreamParser,
+    negotiated: &mut Negotiated,
     session: &Slot<Session>,
     credit: &Credit,
     terms: &Terms,
 ) -> ReaderEnd {
+    let Negotiated {
+        parser,
+        throttle,
+        handle,
+    } = negotiated;
     let mut watch = Watch::new(terms.policy.load().timeouts.read, terms.version());
     loop {
         if credit.is_spent() {
@@ -135,9 +149,15 @@ async fn read_stanzas(
         }
         if watch.seen != terms.version() {
             watch.follow(terms, parser);
+            throttle.follow_for(&terms.policy, Some(&handle.jid));
         }
+        let allowance = match throttle.is_on() {
+            true => Box::pin(throttle.allowance(&terms.policy)).await,
+            false => usize::MAX,
+        };
         let seen = watch.seen;
-        let read = connection.read(|bytes| {
+        let read = connection.read_at_most(allowance, |bytes| {
+            throttle.spend(bytes);
             if terms.version() != seen {
                 parser.set_limits(limits_of(terms));
             }

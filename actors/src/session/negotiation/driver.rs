@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use xmpp::jid::{BareJid, DomainPart};
 use xmpp::sasl::CredentialsAnswer;
 use xmpp::stream::{Established, Input, Negotiation, Output, Registration, TlsFacts};
@@ -12,11 +12,13 @@ use xmpp::xml::{Limits, StreamParser};
 
 use super::{Negotiated, Negotiator};
 use crate::connection::Transport;
+use crate::handle::SessionHandle;
 use crate::offer::offer;
 use crate::password::from_stored;
 use crate::register;
+use crate::session::throttle::Throttle;
 use crate::session::{Bound, BoundTo, ReaderEnd};
-use crate::tls::tls_facts;
+use crate::tls::{handshake as tls, tls_facts};
 
 /// One negotiation under way.
 pub(super) struct Driver {
@@ -25,7 +27,10 @@ pub(super) struct Driver {
     machine: Negotiation,
     /// Bytes read and not parsed yet.
     input: Vec<u8>,
+    throttle: Throttle,
     pub(super) bound: Option<Bound>,
+    /// Once it is bound.
+    handle: Option<Arc<SessionHandle>>,
     is_authenticated: bool,
     is_established: bool,
 }
@@ -47,7 +52,9 @@ impl Driver {
             machine,
             is_authenticated: false,
             input: Vec::new(),
+            throttle: Throttle::new(config.limits.traffic.as_ref()),
             bound: None,
+            handle: None,
             is_established: false,
         })
     }
@@ -67,12 +74,18 @@ impl Driver {
         Ok(())
     }
 
-    /// What the reader goes on with.
-    pub(super) fn into_negotiated(self) -> Negotiated {
-        Negotiated {
+    /// What the reader goes on with, and what was read behind the negotiation.
+    pub(super) fn into_negotiated(mut self) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
+        let lost = || ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
+        let handle = self.handle.ok_or_else(lost)?;
+        self.throttle
+            .follow_for(&self.with.policy, Some(&handle.jid));
+        let negotiated = Negotiated {
             parser: self.parser,
-            read_ahead: self.input,
-        }
+            throttle: self.throttle,
+            handle,
+        };
+        Ok((Box::new(negotiated), self.input))
     }
 
     /// Ends the stream by way of the machine, which knows whether a header was sent.
@@ -112,8 +125,10 @@ impl Driver {
     }
 
     async fn read(&mut self) -> Result<(), ReaderEnd> {
-        let input = &mut self.input;
-        let read = self.with.connection.read(|bytes| {
+        let allowance = self.throttle.allowance(&self.with.policy).await;
+        let (input, throttle) = (&mut self.input, &mut self.throttle);
+        let read = self.with.connection.read_at_most(allowance, |bytes| {
+            throttle.spend(bytes);
             input.extend_from_slice(bytes);
             bytes.len()
         });
@@ -218,6 +233,7 @@ impl Driver {
         let lost = || ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
         let bound = self.bound.take().ok_or_else(lost)?;
         bound.handle.announce();
+        self.handle = Some(Arc::clone(&bound.handle));
         drop(self.with.stranger.take());
         self.is_established = true;
         offer(&self.with.session, BoundTo(bound)).map_err(|_| lost())
@@ -243,13 +259,11 @@ async fn accept(
 ) -> io::Result<(Box<tokio_rustls::server::TlsStream<TcpStream>>, TlsFacts)> {
     let listener = with.policy.load().name.clone();
     let certificates = &with.core.certificates;
-    let config = match host {
+    let stream = tls::accept(stream, with.core.handshake_turns(), |_| match host {
         Some(host) => certificates.starttls(listener.as_str(), host.as_str()),
         None => certificates.direct(listener.as_str()),
-    };
-    let config =
-        config.ok_or_else(|| io::Error::other("no certificate for this listener and host"))?;
-    let stream = TlsAcceptor::from(config).accept(stream).await?;
+    });
+    let stream = stream.await?;
     let facts = tls_facts(stream.get_ref().1);
     Ok((Box::new(stream), facts))
 }

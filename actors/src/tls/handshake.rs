@@ -1,0 +1,50 @@
+//! The handshake of the server's side: the client's first message is read before the settings are
+//! chosen, and what costs computing is done in turn.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::{Acceptor, ClientHello};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+thread_local! {
+    /// Who may compute on this thread.
+    static TURNS: RefCell<Option<Rc<Semaphore>>> = const { RefCell::new(None) };
+}
+
+/// Does the handshake on `stream` with the settings that `choose` picks for what the client says.
+/// Deadlines are the caller's.
+///
+/// The answer to the client's first message holds the signature. At most `turns` of them are ready
+/// to be computed on one thread; the others wait in line, so that a crowd of new clients does not keep
+/// the sessions of the thread waiting. A client that is slow to send takes no turn.
+///
+/// # Errors
+/// What the socket or TLS reports; `choose` picks nothing.
+pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    turns: usize,
+    choose: impl FnOnce(&ClientHello<'_>) -> Option<Arc<ServerConfig>>,
+) -> io::Result<TlsStream<S>> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let config = choose(&start.client_hello())
+        .ok_or_else(|| io::Error::other("no certificate for this listener and host"))?;
+    let line = line(turns);
+    let turn = line.acquire().await.map_err(io::Error::other)?;
+    let handshake = start.into_stream(config);
+    drop(turn);
+    handshake.await
+}
+
+fn line(turns: usize) -> Rc<Semaphore> {
+    TURNS.with_borrow_mut(|line| {
+        let line = line.get_or_insert_with(|| Rc::new(Semaphore::new(turns.max(1))));
+        Rc::clone(line)
+    })
+}
