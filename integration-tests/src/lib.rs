@@ -6,6 +6,7 @@
 
 mod certificates;
 mod client;
+mod list_server;
 mod login;
 mod node;
 mod pattern;
@@ -15,6 +16,7 @@ mod xml;
 
 pub use certificates::Certificates;
 pub use client::{DEADLINE, Event, TestClient};
+pub use list_server::{ListServer, Reply};
 pub use login::{SASL, SaslReply, mechanisms};
 pub use node::{HOST, TestNode, password_of, program_file};
 pub use pattern::Pattern;

@@ -11,6 +11,7 @@ mod first_start;
 mod hostile;
 mod hosts;
 mod limits;
+mod list_servers;
 mod login;
 mod messages;
 mod offline;
