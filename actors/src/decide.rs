@@ -43,7 +43,8 @@ pub(crate) fn decide_leaving(
         return Some(deliver);
     }
     let world = World::new(core, &deliver.origin, rules.host());
-    let outcome = rules.run(DELIVER_REMOTE, &deliver.stanza, &world);
+    let firewall = &core.firewall;
+    let outcome = firewall.run(&rules, DELIVER_REMOTE, &deliver.stanza, &world);
     carry_out(core, arbiter, Point::DeliverRemote, deliver, outcome)
 }
 
@@ -54,10 +55,8 @@ fn decide(core: &Arc<Core>, arbiter: usize, host: &str, deliver: Deliver) -> Opt
     if rules.is_empty(DELIVER) {
         return Some(deliver);
     }
-    let outcome = rules.run(
-        DELIVER,
-        &deliver.stanza,
-        &World::new(core, &deliver.origin, host),
-    );
+    let world = World::new(core, &deliver.origin, host);
+    let firewall = &core.firewall;
+    let outcome = firewall.run(&rules, DELIVER, &deliver.stanza, &world);
     carry_out(core, arbiter, Point::Deliver, deliver, outcome)
 }

@@ -5,6 +5,8 @@
 //!   hosts. Either all of them come into force or none does; the error says every mistake with line and caret.
 //! - [`Firewall::ruleset`] is read on the stanza path: it waits for nobody. `ruleset.run(chain, &stanza, &World)`
 //!   gives the outcome, [`carry_out`] does what it says. What `ruleset.needs(chain)` names is read before.
+//! - [`Firewall::run`] runs a chain for a stanza, and shows it to those who watch by [`Firewall::trace`]. [`explain`] says
+//!   what would become of a stanza that nobody has sent, [`compile_alone`] compiles scripts for trying them out.
 //! - [`check`] says what is wrong with the scripts of a configuration without touching a running node.
 //!
 //! Every chain, zone, list and limiter is an actor `firewall/<host>/<script>/<kind>/<name>` that reports on its part of
@@ -23,9 +25,13 @@ mod list;
 mod list_fetcher;
 mod list_file;
 mod load;
+mod offline;
 mod log_lines;
 mod published;
 mod rate_limiter;
+mod stanzas;
+mod supposed;
+mod trace;
 mod verdict;
 mod world;
 mod zone;
@@ -48,6 +54,7 @@ use files::Files;
 use geoip::Database;
 use log_lines::LogLines;
 use published::Published;
+use trace::Traces;
 
 pub use chain::{ChainReport, RuleReport};
 pub use fetched_list::ListStage;
@@ -55,7 +62,11 @@ pub use list::ListReport;
 pub use list_fetcher::ListFetcherReport;
 pub use list_file::ListFileReport;
 pub use load::{ScriptProblem, ScriptWarning, check};
+pub use offline::compile_alone;
 pub use rate_limiter::{RateLimiterReport, ResetLimiter};
+pub use stanzas::{Input, Stanzas, StanzasError, xml};
+pub use supposed::{Supposed, explain, supposed_stanza};
+pub use trace::{Shown, Trace, TraceStream, TraceWish};
 pub use verdict::{Point, carry_out};
 pub use world::World;
 pub use zone::ZoneReport;
@@ -74,6 +85,7 @@ pub struct Firewall {
     /// Where addresses are, for all hosts; `None` where no script may ask.
     countries: ArcSwapOption<Database>,
     branch: Mutex<Branch>,
+    traces: Arc<Traces>,
     faults: AtomicU64,
     last_fault: Mutex<Option<Instant>>,
     log_lines: LogLines,
@@ -103,6 +115,7 @@ impl Firewall {
             files,
             countries: ArcSwapOption::new(loaded.database),
             branch: Mutex::new(branch),
+            traces: Arc::default(),
             faults: AtomicU64::new(0),
             last_fault: Mutex::new(None),
             log_lines: LogLines::default(),

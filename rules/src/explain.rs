@@ -18,7 +18,13 @@ use crate::program::Ruleset;
 use crate::run::Run;
 
 pub use recorder::{MAX_RULES, Recorder};
-pub use render::render_chain;
+pub use render::{render_chain, render_line};
+pub use sight::shortened;
+
+/// Bytes of values in one answer of a node, about.
+const MOST: usize = 1 << 20;
+/// More rules of one chain than this are too many to list those that were left out.
+const MANY: usize = 500;
 
 /// What came of one stanza in one chain, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +50,21 @@ pub struct Explanation {
 }
 
 impl Explanation {
+    /// Makes it small enough for one answer of a node: of very many rules those that were left out are only counted, and
+    /// of what remains what conditions saw is kept as long as there is room.
+    pub fn fit(&mut self) {
+        let mut room = MOST;
+        for part in &mut self.parts {
+            part.fit(&mut room);
+        }
+        self.stanza = shortened(&self.stanza, MOST / 16);
+        self.changed = self.changed.take().map(|xml| shortened(&xml, MOST / 16));
+        let mut room = MOST / 4;
+        for effect in &mut self.effects {
+            effect.fit(&mut room);
+        }
+    }
+
     /// True if the index has left out a rule although none of its conditions was found not to hold: a mistake of
     /// this program.
     #[must_use]
@@ -53,6 +74,33 @@ impl Explanation {
 }
 
 impl ChainReport {
+    fn fit(&mut self, room: &mut usize) {
+        if self.rules.len() > MANY {
+            let before = self.rules.len();
+            self.rules.retain(|rule| !rule.is_left_out);
+            self.left_out += before - self.rules.len();
+        }
+        for rule in &mut self.rules {
+            for condition in &mut rule.conditions {
+                let size =
+                    |seen: &Seen| seen.what.len() + seen.value.as_ref().map_or(0, String::len);
+                let taken = condition.seen.iter().map(size).sum::<usize>();
+                *room = room.saturating_sub(taken + condition.text.len() + 100);
+                if *room == 0 {
+                    condition.seen.clear();
+                    condition.text = shortened(&condition.text, 80);
+                }
+            }
+            for action in &mut rule.actions {
+                action
+                    .effects
+                    .iter_mut()
+                    .for_each(|effect| effect.fit(room));
+                action.chains.iter_mut().for_each(|chain| chain.fit(room));
+            }
+        }
+    }
+
     fn has_wrongly_left_out(&self) -> bool {
         self.rules.iter().any(|rule| {
             let chains = rule.actions.iter().flat_map(|action| &action.chains);
@@ -141,7 +189,17 @@ pub struct Deed {
 }
 
 impl Deed {
-    pub(crate) fn of(effect: &Effect) -> Self {
+    fn fit(&mut self, room: &mut usize) {
+        self.value = shortened(&self.value, MOST / 64);
+        *room = room.saturating_sub(self.value.len());
+        if *room == 0 {
+            self.value = shortened(&self.value, 80);
+        }
+    }
+
+    /// What an effect asks for.
+    #[must_use]
+    pub fn of(effect: &Effect) -> Self {
         let (what, value) = match effect {
             Effect::Reply(stanza) => ("reply", xml(stanza)),
             Effect::Route(stanza) => ("route", xml(stanza)),

@@ -12,9 +12,6 @@ use super::geoip::Database;
 use super::list_fetcher::Terms;
 use super::published::{Published, Rulesets};
 
-/// What this version can not carry out. A script that uses one of these is rejected.
-const UNSUPPORTED: [&str; 2] = ["TAG TRACE", "@@ trace"];
-
 /// What scripts can use only with a setting, and the advice that they are refused with.
 const WITHOUT_DATABASE: (&str, &str) = (
     "FROM COUNTRY",
@@ -54,12 +51,12 @@ pub(super) struct Loaded {
 }
 
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     rulesets: Rulesets,
     database: Option<Arc<Database>>,
     terms: Option<Arc<Terms>>,
-    problems: Vec<ScriptProblem>,
-    warnings: Vec<ScriptWarning>,
+    pub(super) problems: Vec<ScriptProblem>,
+    pub(super) warnings: Vec<ScriptWarning>,
 }
 
 /// Compiles the scripts of all hosts, reads the country database and logs the warnings.
@@ -85,11 +82,10 @@ pub(super) fn load(
     })
 }
 
-fn options(config: &Config) -> Options {
+pub(super) fn options(config: &Config) -> Options {
     let lacks_database = config.firewall.geoip_database.is_none();
     Options {
         limiter_entries: config.firewall.multirate_cache_limit,
-        unsupported: UNSUPPORTED.to_vec(),
         unconfigured: lacks_database
             .then_some(WITHOUT_DATABASE)
             .into_iter()
@@ -161,7 +157,7 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
 }
 
 /// The scripts that can be read.
-fn sources(scripts: &[ScriptSource], problems: &mut Vec<ScriptProblem>) -> Vec<Source> {
+pub(super) fn sources(scripts: &[ScriptSource], problems: &mut Vec<ScriptProblem>) -> Vec<Source> {
     let mut sources = Vec::with_capacity(scripts.len());
     for script in scripts {
         match text_of(script) {
@@ -177,7 +173,7 @@ fn sources(scripts: &[ScriptSource], problems: &mut Vec<ScriptProblem>) -> Vec<S
 
 impl Found {
     /// Adds what a script was told, mistakes first.
-    fn take(&mut self, report: &rules::Report) {
+    pub(super) fn take(&mut self, report: &rules::Report) {
         let worst_first = |one: &&rules::Diagnostic| !one.is_error();
         let mut shown: Vec<_> = report.diagnostics.iter().collect();
         shown.sort_by_key(worst_first);

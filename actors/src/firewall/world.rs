@@ -8,9 +8,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rules::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
 use storage::Role;
-use xmpp::jid::{BareJid, bare_str};
+use xmpp::jid::{BareJid, FullJid, bare_str};
 
 use super::geoip::Database;
+use super::supposed::Sender;
 use crate::core::Core;
 use crate::delivery;
 use crate::roles::rule_name;
@@ -19,10 +20,15 @@ use crate::tables::AccountHandle;
 /// The clock that rules are timed by starts here.
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// Whom a made up origin stands in front of.
+static NOBODY: delivery::Origin = delivery::Origin::Node;
+
 /// The world of one evaluation.
 pub struct World<'a> {
     core: &'a Core,
     origin: &'a delivery::Origin,
+    /// In place of `origin`, one that is made up.
+    stranger: Option<&'a Sender>,
     /// The host whose rules run.
     host: &'a str,
     now: OnceCell<SystemTime>,
@@ -37,10 +43,31 @@ impl<'a> World<'a> {
         Self {
             core,
             origin,
+            stranger: None,
             host,
             now: OnceCell::new(),
             id: OnceCell::new(),
             countries: OnceCell::new(),
+        }
+    }
+
+    /// The world as rules of `host` would see it for a stanza from `sender`.
+    pub(super) fn of_sender(core: &'a Core, sender: &'a Sender, host: &'a str) -> Self {
+        let Sender::Known(origin) = sender else {
+            let stranger = Some(sender);
+            return Self {
+                stranger,
+                ..Self::new(core, &NOBODY, host)
+            };
+        };
+        Self::new(core, origin, host)
+    }
+
+    /// The full JID of the client that the stanza comes from.
+    fn client(&self) -> Option<&FullJid> {
+        match self.stranger {
+            Some(stranger) => stranger.client(),
+            None => self.origin.session().map(|session| &session.jid),
         }
     }
 
@@ -84,6 +111,9 @@ impl Facts for World<'_> {
     }
 
     fn origin(&self) -> Origin<'_> {
+        if let Some(stranger) = self.stranger {
+            return stranger.origin();
+        }
         let Some(session) = self.origin.session() else {
             return Origin::of_kind(OriginKind::Server);
         };
@@ -172,11 +202,10 @@ impl Facts for World<'_> {
     }
 
     fn origin_may(&self, permission: &str) -> bool {
-        let Some(session) = self.origin.session() else {
+        let Some(client) = self.client() else {
             return false;
         };
-        let bare = session.jid.to_bare();
-        self.may(bare.as_str(), session.jid.domain().as_str(), permission)
+        self.may(bare_str(client), client.domain().as_str(), permission)
     }
 
     fn may(&self, bare: &str, host: &str, permission: &str) -> bool {
@@ -202,10 +231,10 @@ impl Facts for World<'_> {
     }
 
     fn user_mark(&self, name: &str) -> Option<Timestamp> {
-        let session = self.origin.session()?;
+        let client = self.client()?;
         // Only the session's own host knows what its users are marked with.
-        let is_own = session.jid.domain().as_str() == self.host;
-        let account = is_own.then(|| self.account(bare_str(&session.jid)))?;
+        let is_own = client.domain().as_str() == self.host;
+        let account = is_own.then(|| self.account(bare_str(client)))?;
         account?.marks().marked_at(name).map(timestamp)
     }
 

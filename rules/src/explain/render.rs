@@ -5,6 +5,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use super::{ActionReport, ChainReport, ConditionReport, Deed, Explanation, RuleReport};
 use crate::observer::{ChainEnd, Held};
 
+/// Bytes of a line in a log.
+const LINE: usize = 4096;
 /// What each level is set in by.
 const INDENT: usize = 2;
 
@@ -49,6 +51,42 @@ pub fn render_chain(report: &ChainReport) -> String {
     // Writing to a string does not fail.
     let _ok = chain(&mut out, report, 0);
     out
+}
+
+/// One script's part of a chain on one line, for logs: rules with their conditions and, of those that match, actions.
+#[must_use]
+pub fn render_line(report: &ChainReport) -> String {
+    let mut out = String::new();
+    for rule in &report.rules {
+        let before = if out.is_empty() { "" } else { "; " };
+        out.push_str(before);
+        out.push_str(&format!("line {}:", rule.line));
+        for condition in rule
+            .conditions
+            .iter()
+            .filter(|one| one.held != Held::NotEvaluated)
+        {
+            out.push_str(&format!(" {} {}", sign(condition.held), condition.text));
+        }
+        for action in &rule.actions {
+            out.push_str(&format!(" → {}", action.text));
+        }
+    }
+    let others = report.left_out + report.unlisted;
+    if others > 0 {
+        let before = if out.is_empty() { "" } else { "; " };
+        out.push_str(&format!("{before}{others} more rules"));
+    }
+    super::shortened(&out, LINE)
+}
+
+fn sign(held: Held) -> char {
+    match held {
+        Held::Yes => '✓',
+        Held::No => '✗',
+        Held::NotEvaluated => '·',
+        Held::Undecided => '?',
+    }
 }
 
 struct Shown<'d>(&'d Deed);
@@ -110,12 +148,12 @@ fn rule(out: &mut impl Write, rule: &RuleReport, depth: usize) -> fmt::Result {
 }
 
 fn condition(out: &mut impl Write, condition: &ConditionReport, pad: usize) -> fmt::Result {
-    let (sign, remark) = match condition.held {
-        Held::Yes => ('✓', ""),
-        Held::No => ('✗', ""),
-        Held::NotEvaluated => ('·', "  (not evaluated)"),
-        Held::Undecided => ('?', "  (undecided)"),
+    let remark = match condition.held {
+        Held::Yes | Held::No => "",
+        Held::NotEvaluated => "  (not evaluated)",
+        Held::Undecided => "  (undecided)",
     };
+    let sign = sign(condition.held);
     writeln!(out, "{:pad$}{sign} {}{remark}", "", condition.text)?;
     for seen in &condition.seen {
         let value = seen.value.as_deref().unwrap_or("(none)");

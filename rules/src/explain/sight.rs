@@ -14,12 +14,13 @@ const SHOWN: usize = 500;
 /// Things that one condition shows.
 const MAX_SEEN: usize = 32;
 
-/// A text of bearable length.
-pub(crate) fn shortened(text: &str) -> String {
-    if text.len() <= SHOWN {
+/// A text of at most `most` bytes and a few that say how many there were.
+#[must_use]
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(SHOWN);
+    let end = text.floor_char_boundary(most);
     let begin = text.get(..end).unwrap_or_default();
     format!("{begin}... ({} bytes)", text.len())
 }
@@ -35,7 +36,7 @@ impl Sight {
     pub(crate) fn add<T: Display>(&mut self, what: impl Into<String>, value: Option<T>) {
         let seen = Seen {
             what: what.into(),
-            value: value.map(|value| shortened(&value.to_string())),
+            value: value.map(|value| shortened(&value.to_string(), SHOWN)),
         };
         if self.seen.len() < MAX_SEEN && !self.seen.contains(&seen) {
             self.seen.push(seen);
