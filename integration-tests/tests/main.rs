@@ -7,6 +7,7 @@ mod commands;
 mod connections;
 mod crash;
 mod firewall;
+mod firewall_actions;
 mod first_start;
 mod hostile;
 mod hosts;
