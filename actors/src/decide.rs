@@ -36,7 +36,7 @@ pub(crate) fn decide_leaving(
     deliver: Deliver,
 ) -> Option<Deliver> {
     let host = deliver.stanza.from()?.domain().as_str();
-    let Some(rules) = core.firewall.ruleset(host) else {
+    let Some(rules) = core.firewall.rules(host) else {
         return Some(deliver);
     };
     if rules.is_empty(DELIVER_REMOTE) {
@@ -49,7 +49,7 @@ pub(crate) fn decide_leaving(
 }
 
 fn decide(core: &Arc<Core>, arbiter: usize, host: &str, deliver: Deliver) -> Option<Deliver> {
-    let Some(rules) = core.firewall.ruleset(host) else {
+    let Some(rules) = core.firewall.rules(host) else {
         return Some(deliver);
     };
     if rules.is_empty(DELIVER) {

@@ -3,9 +3,9 @@
 //! How to use it:
 //! - [`Firewall::start`] at start-up and [`Firewall::reload`] for another configuration compile all scripts of all
 //!   hosts. Either all of them come into force or none does; the error says every mistake with line and caret.
-//! - [`Firewall::ruleset`] is read on the stanza path: it waits for nobody. `ruleset.run(chain, &stanza, &World)`
-//!   gives the outcome, [`carry_out`] does what it says. What `ruleset.needs(chain)` names is read before.
-//! - [`Firewall::run`] runs a chain for a stanza, and shows it to those who watch by [`Firewall::trace`]. [`explain`] says
+//! - [`Firewall::rules`] is read on the stanza path: it waits for nobody. What `rules.needs(chain)` names is read before.
+//! - [`Firewall::run`] runs a chain for a stanza; [`carry_out`] does what the outcome says. It lets rules on trial see the
+//!   stanza, and shows it to those who watch by [`Firewall::trace`]. [`explain`] says
 //!   what would become of a stanza that nobody has sent, [`compile_alone`] compiles scripts for trying them out.
 //! - [`check`] says what is wrong with the scripts of a configuration without touching a running node.
 //!
@@ -32,6 +32,7 @@ mod rate_limiter;
 mod stanzas;
 mod supposed;
 mod trace;
+mod shadow;
 mod verdict;
 mod world;
 mod zone;
@@ -67,6 +68,8 @@ pub use rate_limiter::{RateLimiterReport, ResetLimiter};
 pub use stanzas::{Input, Stanzas, StanzasError, xml};
 pub use supposed::{Supposed, explain, supposed_stanza};
 pub use trace::{Shown, Trace, TraceStream, TraceWish};
+pub use published::HostRules;
+pub use shadow::{Armed, Difference, Sample, ShadowCounts, ShadowOrder, ShadowReport, ShadowState};
 pub use verdict::{Point, carry_out};
 pub use world::World;
 pub use zone::ZoneReport;
@@ -107,7 +110,7 @@ impl Firewall {
         let published = Arc::new(Published::default());
         let (workers, rules) = (workers.clone(), Arc::clone(&published));
         let mut branch = Branch::new(tree.clone(), workers, rules, loaded.terms);
-        published.store(loaded.rulesets);
+        published.store(loaded.rulesets, |_| true);
         files.forget_unused(&published.all());
         branch.follow(&files);
         Ok(Self {
@@ -130,12 +133,16 @@ impl Firewall {
     pub fn reload(&self, config: &Config) -> Result<(), Vec<ScriptProblem>> {
         let mut branch = self.branch.lock();
         let loaded = load::load(config, &self.files, Some(&self.published))?;
+        for host in self.armed() {
+            tracing::info!(target: "firewall", host, "armed scripts give way to those of the configuration");
+        }
+        let is_served = |host: &str| config.hosts.keys().any(|served| served.as_str() == host);
         // No rule that asks for countries runs without a database: it comes first and goes last.
         if loaded.database.is_some() {
             self.countries.store(loaded.database);
-            self.published.store(loaded.rulesets);
+            self.published.store(loaded.rulesets, is_served);
         } else {
-            self.published.store(loaded.rulesets);
+            self.published.store(loaded.rulesets, is_served);
             self.countries.store(None);
         }
         self.files.forget_unused(&self.published.all());
@@ -144,7 +151,12 @@ impl Firewall {
         Ok(())
     }
 
-    /// The rules of `host`, all its scripts together; `None` if it has none.
+    /// The rules of `host` as the stanza path runs them, those on trial included; `None` if it has none.
+    pub fn rules(&self, host: &str) -> Option<Arc<HostRules>> {
+        self.published.rules(host)
+    }
+
+    /// The rules in force on `host`, all its scripts together; `None` if it has none.
     pub fn ruleset(&self, host: &str) -> Option<Arc<Ruleset>> {
         self.published.ruleset(host)
     }
@@ -173,14 +185,14 @@ impl Firewall {
 
     /// Whether rules of `host` ask for marks of users, or change them.
     pub fn uses_marks(&self, host: &str) -> bool {
-        self.ruleset(host)
-            .is_some_and(|ruleset| ruleset.all_needs().contains(Needs::USER_MARKS))
+        self.rules(host)
+            .is_some_and(|rules| rules.all_needs().contains(Needs::USER_MARKS))
     }
 
     /// Whether rules of `host` look at what is delivered.
     pub fn sees_deliver(&self, host: &str) -> bool {
-        self.ruleset(host)
-            .is_some_and(|ruleset| !ruleset.is_empty(DELIVER))
+        self.rules(host)
+            .is_some_and(|rules| !rules.is_empty(DELIVER))
     }
 }
 

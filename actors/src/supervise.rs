@@ -23,6 +23,7 @@ use std::time::Duration;
 use actix::{Actor, Context};
 
 pub use self::cell::Slot;
+pub(crate) use self::incarnation::guarded;
 pub use self::incarnation::install_panic_hook;
 pub use self::path::{ActorPath, MAX_PATH_BYTES, PathError};
 pub use self::tree::{ChildGaveUp, SpawnError, Tree};

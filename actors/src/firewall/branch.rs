@@ -14,6 +14,7 @@ use super::list_fetcher::{ListFetcher, Terms};
 use super::list_file::ListFile;
 use super::published::{Place, Published};
 use super::rate_limiter::RateLimiter;
+use super::shadow::ShadowActor;
 use super::zone::Zone;
 use crate::arbiters::Workers;
 use crate::supervise::{ActorPath, RestartPolicy, SpawnError, Supervise, Tree};
@@ -41,6 +42,7 @@ enum Part {
     Zone,
     List,
     Limiter,
+    Shadow,
 }
 
 impl Branch {
@@ -99,6 +101,7 @@ impl Branch {
                 Part::Zone => self.spawn(path, move || Zone::new(place.clone())),
                 Part::List => self.spawn(path, move || List::new(place.clone())),
                 Part::Limiter => self.spawn(path, move || RateLimiter::new(place.clone())),
+                Part::Shadow => self.spawn(path, move || ShadowActor::new(place.clone())),
             }
         }
         for (path, list) in watched {
@@ -115,7 +118,7 @@ impl Branch {
     fn wanted(&self) -> BTreeMap<ActorPath, (Part, Place)> {
         let root = ActorPath::root("firewall");
         let mut wanted = BTreeMap::new();
-        for (host, ruleset) in self.published.all().iter() {
+        for (host, rules) in self.published.all().iter() {
             let host_path = root.child(host);
             let place = |script: &str, name: &str| Place {
                 published: Arc::clone(&self.published),
@@ -123,6 +126,10 @@ impl Branch {
                 script: script.to_owned(),
                 name: name.to_owned(),
             };
+            if rules.shadow().is_some() {
+                wanted.insert(host_path.child("shadow"), (Part::Shadow, place("", "")));
+            }
+            let ruleset = rules.ruleset();
             for (script, chain) in ruleset.parts() {
                 let path = host_path.child(script).child("chains").child(chain);
                 wanted.insert(path, (Part::Chain, place(script, chain)));

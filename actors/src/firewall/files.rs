@@ -20,7 +20,7 @@ use rules::{LoadError, Loader};
 use super::fetched_list::FetchedList;
 use super::fetched_list::source::FetchSource;
 use super::last_good::LastGood;
-use super::published::Rulesets;
+use super::published::Hosts;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
@@ -159,9 +159,10 @@ impl Files {
     }
 
     /// Forgets the files and sources that no list of these rules uses any more.
-    pub(super) fn forget_unused(&self, rulesets: &Rulesets) {
-        let used: AHashSet<_> = rulesets
+    pub(super) fn forget_unused(&self, hosts: &Hosts) {
+        let used: AHashSet<_> = hosts
             .values()
+            .flat_map(|rules| rules.rulesets())
             .flat_map(|ruleset| ruleset.objects().iter())
             .filter_map(|entry| match &entry.object {
                 Object::List(list) => Some(Arc::as_ptr(list.contents())),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis_config::{Config, ScriptSource};
 use rules::definitions::list::definition::WhenUnknown;
-use rules::{ExtraChain, Options, Source, compile, shipped};
+use rules::{ExtraChain, Options, Ruleset, Source, compile, shipped};
 
 use super::files::{self, Files};
 use super::geoip::Database;
@@ -25,6 +25,12 @@ const MAX_SHOWN: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScriptProblem(String);
+
+impl ScriptProblem {
+    pub(super) fn new(reason: String) -> Self {
+        Self(reason)
+    }
+}
 
 /// What looks like a mistake in a script that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,9 +140,9 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
     }
     match Terms::new(&config.firewall.http_lists) {
         Ok(terms) => found.terms = Some(Arc::new(terms)),
-        Err(reason) => found.problems.push(ScriptProblem(format!(
-            "firewall.http_lists.ca: {reason}"
-        ))),
+        Err(reason) => found
+            .problems
+            .push(ScriptProblem(format!("firewall.http_lists.ca: {reason}"))),
     }
     for (domain, host) in &config.hosts {
         if host.scripts.is_empty() {
@@ -154,6 +160,35 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
             .insert(domain.to_owned(), Arc::new(compiled.ruleset));
     }
     found
+}
+
+/// Reads all of the scripts.
+pub(super) fn read(scripts: &[ScriptSource]) -> Result<Vec<Source>, Vec<ScriptProblem>> {
+    let mut problems = Vec::new();
+    let sources = sources(scripts, &mut problems);
+    match problems.is_empty() {
+        true => Ok(sources),
+        false => Err(problems),
+    }
+}
+
+/// Compiles scripts for one host. What `previous` holds goes on where its definition is the same.
+pub(super) fn compile_host(
+    config: &Config,
+    host: &str,
+    sources: &[Source],
+    files: &Files,
+    previous: Option<&Ruleset>,
+) -> Result<(Ruleset, Vec<ScriptWarning>), Vec<ScriptProblem>> {
+    let compiled = compile(host, sources, &options(config), files, previous);
+    let mut found = Found::default();
+    for report in &compiled.reports {
+        found.take(report);
+    }
+    match found.problems.is_empty() {
+        true => Ok((compiled.ruleset, found.warnings)),
+        false => Err(found.problems),
+    }
 }
 
 /// The scripts that can be read.

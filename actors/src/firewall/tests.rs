@@ -13,7 +13,7 @@ use crate::arbiters::Arbiters;
 use crate::observe::State;
 use crate::supervise::ActorPath;
 
-const HOST: &str = "example.com";
+pub(super) const HOST: &str = "example.com";
 
 fn config(directory: &Path, scripts: &[&str]) -> Config {
     let file = directory.join("portcullis.toml");
@@ -40,14 +40,14 @@ fn verdict(firewall: &Firewall, from: &str) -> Verdict {
         .verdict
 }
 
-struct Fixture {
-    directory: tempfile::TempDir,
+pub(super) struct Fixture {
+    pub(super) directory: tempfile::TempDir,
     tree: Tree,
     arbiters: Arbiters,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             tree: Tree::new(),
@@ -55,7 +55,7 @@ impl Fixture {
         }
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(
             self.directory.path().join(name),
             text.replace("@DIR@", &self.directory.path().display().to_string()),
@@ -63,11 +63,11 @@ impl Fixture {
         .unwrap();
     }
 
-    fn config(&self, scripts: &[&str]) -> Config {
+    pub(super) fn config(&self, scripts: &[&str]) -> Config {
         config(self.directory.path(), scripts)
     }
 
-    fn start(&self, scripts: &[&str]) -> Firewall {
+    pub(super) fn start(&self, scripts: &[&str]) -> Firewall {
         Firewall::start(&self.tree, &self.arbiters.workers(), &self.config(scripts)).unwrap()
     }
 
@@ -80,7 +80,7 @@ impl Fixture {
             .child(name)
     }
 
-    async fn running(&self, path: &ActorPath) -> bool {
+    pub(super) async fn running(&self, path: &ActorPath) -> bool {
         for _ in 0..200 {
             if self
                 .tree

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xmpp::Stanza;
 
-use super::{Firewall, xml};
+use super::{Firewall, HostRules, xml};
 
 pub use wish::{Shown, TraceWish};
 
@@ -164,11 +164,19 @@ impl Traces {
 impl Firewall {
     /// Runs a chain of the rules in force, for those who watch too.
     #[inline]
-    pub fn run(&self, rules: &Ruleset, chain: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
-        if !self.traces.is_watched() && !rules.is_any_traced() {
+    pub fn run(
+        &self,
+        rules: &HostRules,
+        chain: &str,
+        stanza: &Stanza,
+        facts: &dyn Facts,
+    ) -> Outcome {
+        if !self.traces.is_watched() && !rules.ruleset().is_any_traced() {
             return rules.run(chain, stanza, facts);
         }
-        self.run_watched(rules, chain, stanza, facts)
+        let outcome = self.run_watched(rules.ruleset(), chain, stanza, facts);
+        rules.watch(chain, stanza, facts, &outcome);
+        outcome
     }
 
     /// Traces of what stanzas meet from now on.

@@ -29,7 +29,7 @@ impl Session {
         };
         let origin = Origin::Session(Arc::clone(&bound.handle));
         let host = bound.handle.jid.domain().as_str();
-        let Some(rules) = self.core.firewall.ruleset(host) else {
+        let Some(rules) = self.core.firewall.rules(host) else {
             return Ok(Some(Deliver::new(stanza, origin)));
         };
         if self.awaits_marks(bound, rules.all_needs(), context) {
