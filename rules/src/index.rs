@@ -48,7 +48,6 @@ struct KindIndex {
     payload: Lists,
     texts: Vec<TextIndex>,
     drafts: Vec<TextDraft>,
-    keys: usize,
 }
 
 /// The index of one part of a chain.
@@ -63,7 +62,8 @@ pub(crate) struct ChainIndex {
 impl ChainIndex {
     pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r [Check]>) -> Self {
         let mut index = Self::default();
-        let guards: Vec<Guards<'_>> = rules.map(guards_of).collect();
+        let mut room = MAX_KEYS;
+        let guards: Vec<Guards<'_>> = rules.map(|checks| guards_of(checks, &mut room)).collect();
         let texts = common_texts(&guards);
         for (number, guards) in (0..).zip(&guards) {
             for (kind, side) in [
@@ -105,10 +105,7 @@ impl KindIndex {
         {
             return;
         }
-        if let Some(keys) = &guards.keys
-            && self.keys + keys.len() <= MAX_KEYS
-        {
-            self.keys += keys.len();
+        if let Some(keys) = &guards.keys {
             keys.iter().for_each(|key| self.add_key(number, key));
             return;
         }
@@ -198,7 +195,7 @@ fn common_texts(guards: &[Guards<'_>]) -> Vec<PathId> {
         .collect()
 }
 
-fn guards_of(checks: &[Check]) -> Guards<'_> {
+fn guards_of<'c>(checks: &'c [Check], room: &mut usize) -> Guards<'c> {
     let mut guards = Guards {
         kinds: Kinds::ALL,
         keys: None,
@@ -229,6 +226,12 @@ fn guards_of(checks: &[Check]) -> Guards<'_> {
         {
             guards.gate = Some((&check.condition, slot));
         }
+    }
+    // Rules beyond the room are found by another guard, or looked at one by one.
+    let taken = guards.keys.as_ref().map_or(0, Vec::len);
+    match room.checked_sub(taken) {
+        Some(left) => *room = left,
+        None => guards.keys = None,
     }
     guards
 }

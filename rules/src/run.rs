@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
             .take()
             .unwrap_or_else(|| Box::new(self.stanza.clone()));
         // The content is written anew, and its children are looked for.
-        self.budget.take(stanza.content().len() as u64 / 16);
+        self.budget.take(stanza.content().len() as u64 / 4);
         change(&mut stanza);
         if stanza.content().len() > MAX_EDITED {
             self.fail(FaultKind::Effects);

@@ -57,8 +57,12 @@ impl Condition for Leaving {
         }
     }
 
+    fn is_worth_sharing(&self) -> bool {
+        self.zone.is_large()
+    }
+
     fn guard(&self) -> Guard {
-        if self.zone.is_local() {
+        if self.zone.is_local() || self.zone.is_large() {
             return Guard::None;
         }
         Guard::Keys(

@@ -6,6 +6,9 @@ use crate::address::Party;
 use crate::facts::Facts;
 use crate::jid_pattern::normalised;
 
+/// Members of a zone that an index of rules may hold one by one.
+const LARGE: usize = 256;
+
 /// A set of addresses. Members are compared as exact strings: a host stands for itself and all of its users,
 /// not for subdomains.
 #[derive(Debug)]
@@ -58,6 +61,11 @@ impl Zone {
             .into_iter()
             .flatten()
             .find(|text| self.members.contains(*text))
+    }
+
+    /// True if an index would hold more for it than looking into it costs.
+    pub(crate) fn is_large(&self) -> bool {
+        self.members.len() > LARGE
     }
 
     pub(crate) fn contains(&self, party: &Party<'_>, facts: &dyn Facts) -> bool {

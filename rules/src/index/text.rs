@@ -9,7 +9,7 @@ use crate::conditions::TextGuard;
 use crate::run::{PathId, Run};
 
 /// Rules with literals in one text that make an automaton worth its search.
-pub(super) const MIN_RULES: usize = 6;
+pub(super) const MIN_RULES: usize = 16;
 /// Bytes of the literals of one automaton; rules beyond them are looked at one by one.
 const MAX_LITERAL_BYTES: usize = 1 << 20;
 /// Hits after which all rules are candidates: looking at them is then not dearer than sorting the hits.
