@@ -469,3 +469,56 @@ async fn limits_marks_and_lists_in_memory_outlive_a_reload() {
     bounces(&mut alice, &bob, "mark", "gone").await;
     bounces(&mut alice, &bob, "limit", "resource-constraint").await;
 }
+
+/// Waits until a message with this body passes, or does not.
+async fn waits_for(alice: &mut TestClient, bob: &TestClient, body: &str, is_listed: bool) {
+    let waiting = async {
+        loop {
+            send(alice, bob, body).await;
+            let refused = alice.sync().await;
+            let is_error = |stanza: &harness::Xml| stanza.attr("type") == Some("error");
+            if refused.iter().any(is_error) == is_listed {
+                return;
+            }
+        }
+    };
+    let in_time = tokio::time::timeout(DEADLINE, waiting).await;
+    assert!(in_time.is_ok(), "{body} listed: not {is_listed} in time");
+}
+
+#[tokio::test]
+async fn a_list_file_is_read_again_and_a_vanished_one_keeps_its_entries() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("words.txt");
+    std::fs::write(&file, "spam\n").unwrap();
+    let script = script_for(&format!("file:{}", file.display()));
+    let (node, mut alice, bob) = node_with("", &script).await;
+    waits_for(&mut alice, &bob, "spam", true).await;
+    std::fs::write(&file, "eggs\n").unwrap();
+    waits_for(&mut alice, &bob, "eggs", true).await;
+    waits_for(&mut alice, &bob, "spam", false).await;
+    let other = directory.path().join("new.txt");
+    std::fs::write(&other, "spam\neggs\n").unwrap();
+    std::fs::rename(&other, &file).unwrap();
+    waits_for(&mut alice, &bob, "spam", true).await;
+
+    std::fs::remove_file(&file).unwrap();
+    let asked = json!({ "actor-observe": { "path": "firewall/files", "after": null } });
+    let noticed = async {
+        loop {
+            let answer = node.admin(asked.clone()).await;
+            let report = &answer["actors"]["actors"][0]["report"];
+            if report["problem"].is_string() {
+                assert_eq!(report["entries"], 2, "{report}");
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, noticed)
+        .await
+        .expect("a report");
+    assert!(node.log().contains("the last good entries stay"));
+    waits_for(&mut alice, &bob, "spam", true).await;
+    std::fs::write(&file, "tomatoes\n").unwrap();
+    waits_for(&mut alice, &bob, "tomatoes", true).await;
+}

@@ -37,10 +37,23 @@ pub(super) struct FileList {
     state: Mutex<FileState>,
 }
 
+/// Why a file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// Rules are loaded: the contents are needed now.
+    Load,
+    /// The system has told that it was written or replaced, or is gone.
+    Told,
+    /// Time has passed. A file that has changed may still be written: it is read when it stands still.
+    ByTheWay,
+}
+
 /// How a list file stands.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FileState {
     stamp: Option<Stamp>,
+    /// How it was when it was last looked at by the way.
+    seen: Option<Stamp>,
     /// When its contents were last taken over.
     pub(super) read_at: Option<Timestamp>,
     /// Why it could not be read the last time; the contents before that stay.
@@ -61,14 +74,15 @@ impl FileList {
     }
 
     /// Reads the file if it has changed. Blocks: not for an arbiter.
-    pub(super) fn refresh(&self) -> Result<(), LoadError> {
-        let outcome = self.read_changes();
+    pub(super) fn refresh(&self, occasion: Occasion) -> Result<(), LoadError> {
+        let outcome = self.read_changes(occasion);
         let mut state = self.state.lock();
         match outcome {
             Ok(Some((stamp, contents))) => {
                 self.contents.store(Arc::new(contents));
                 *state = FileState {
                     stamp,
+                    seen: None,
                     read_at: Some(Timestamp::now()),
                     problem: None,
                 };
@@ -85,7 +99,10 @@ impl FileList {
         }
     }
 
-    fn read_changes(&self) -> Result<Option<(Option<Stamp>, ListContents)>, LoadError> {
+    fn read_changes(
+        &self,
+        occasion: Occasion,
+    ) -> Result<Option<(Option<Stamp>, ListContents)>, LoadError> {
         let known = self.state.lock().clone();
         let metadata = match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.may_be_missing => {
@@ -100,7 +117,12 @@ impl FileList {
             metadata.mtime(),
             metadata.mtime_nsec(),
         );
-        if known.stamp == Some(stamp) {
+        // A file written twice within one tick of the clock looks the same.
+        if known.stamp == Some(stamp) && occasion != Occasion::Told {
+            return Ok(None);
+        }
+        if known.seen != Some(stamp) && occasion == Occasion::ByTheWay {
+            self.state.lock().seen = Some(stamp);
             return Ok(None);
         }
         let text = read(&self.path)?;
@@ -212,7 +234,7 @@ impl Loader for Files {
                 state: Mutex::default(),
             })
         });
-        list.refresh()?;
+        list.refresh(Occasion::Load)?;
         let contents = Arc::clone(&list.contents);
         lists.insert(key, list);
         Ok(contents)
