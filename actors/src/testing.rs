@@ -119,7 +119,7 @@ impl TestNode {
                 .is_some_and(|status| status.restarts > restarts)
         })
         .await;
-        self.account(name).unwrap().loaded().await;
+        self.account(name).unwrap().loaded(false).await;
     }
 
     pub(crate) async fn stop(self) {
@@ -183,7 +183,7 @@ impl FakeClient {
         .await
         .unwrap()
         .unwrap();
-        account.loaded().await;
+        account.loaded(false).await;
         handle.announce();
         let (read, is_stuck) = (Arc::default(), Arc::default());
         let pump = actix_rt::spawn(pump(

@@ -109,7 +109,7 @@ async fn nobody_and_a_stranger_are_told_the_same_by_a_probe() {
     romeo.send("<presence to='nobody@localhost'/>").await;
     romeo.sync().await;
     assert!(node.account("nobody").is_some());
-    node.account("nobody").unwrap().loaded().await;
+    node.account("nobody").unwrap().loaded(false).await;
     assert_eq!(juliet.sync().await, "");
     let seen = romeo.sync().await;
     assert!(
