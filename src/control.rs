@@ -1,7 +1,7 @@
 //! The client of a running node's admin socket.
 //!
 //! What is said over it is defined where the node listens, in `actors::admin::protocol`: one line of JSON asks, one
-//! answers.
+//! answers; traces come in many.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -63,6 +63,19 @@ impl Client {
         })
     }
 
+    /// Has answers be waited for without end.
+    ///
+    /// # Errors
+    ///
+    /// The socket fails.
+    pub(crate) fn be_patient(&mut self) -> Result<(), ControlError> {
+        let patient = self.stream.get_ref().set_read_timeout(None);
+        patient.map_err(|error| ControlError::Socket {
+            path: self.path.clone(),
+            error,
+        })
+    }
+
     /// Sends a command and waits for its answer.
     ///
     /// # Errors
@@ -77,6 +90,19 @@ impl Client {
             serde_json::to_vec(&Request::new(command)).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
         self.stream.get_mut().write_all(&line).map_err(failed)?;
+        self.answer()
+    }
+
+    /// Waits for another answer, where one command has many.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::ask`].
+    pub(crate) fn answer(&mut self) -> Result<Answer, ControlError> {
+        let failed = |error| ControlError::Socket {
+            path: self.path.clone(),
+            error,
+        };
         let mut answer = String::new();
         let mut bounded = (&mut self.stream).take(MAX_ANSWER as u64);
         bounded.read_line(&mut answer).map_err(failed)?;

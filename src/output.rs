@@ -11,7 +11,12 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
 
 /// Writes a finding to standard error as it is, with all its lines.
 pub(crate) fn problem(text: &str) {
+    note(text.trim_end());
+}
+
+/// Writes a line to standard error, blanks at its end included.
+pub(crate) fn note(text: &str) {
     let mut err = io::stderr().lock();
     // Nobody is left to be told that nobody can be told.
-    let _closed = writeln!(err, "{}", text.trim_end());
+    let _closed = writeln!(err, "{text}");
 }

@@ -1,6 +1,10 @@
 //! `portcullis firewall`: each command in a file of its own.
 
+mod explain;
 mod mark;
+mod test;
+mod trace;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -18,6 +22,12 @@ pub(super) enum FirewallCommand {
     Unmark(mark::Mark),
     /// Show the users of a host that have a mark, with the time of marking.
     Marked(mark::Marked),
+    /// Run stanzas from standard input through scripts, count them and tell which rule decided on each.
+    Test(test::Test),
+    /// Tell what scripts, or the running node, do with a stanza: rule by rule, condition by condition.
+    Explain(explain::Explain),
+    /// Show what the running node's rules do with stanzas, as they do it.
+    Trace(trace::Trace),
 }
 
 /// Does what is asked; a command that needs the configuration reads it by [`configured`].
@@ -28,5 +38,10 @@ pub(super) fn run(sources: &Sources, command: FirewallCommand) -> ExitCode {
         FirewallCommand::Marked(marked) => {
             configured(sources, |config| mark::marked(config, marked))
         }
+        FirewallCommand::Test(test) => configured(sources, |config| test::test(config, &test)),
+        FirewallCommand::Explain(explain) => {
+            configured(sources, |config| explain::explain(config, &explain))
+        }
+        FirewallCommand::Trace(trace) => configured(sources, |config| trace::trace(config, trace)),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::protocol::{Answer, Command};
 use super::{Effect, ListenerWish, OrderHandle, Users, Wish};
 use crate::core::Core;
+use crate::firewall::{self, TraceStream, TraceWish};
 use crate::marks;
 use crate::register::{end_sessions, tell_account};
 
@@ -40,6 +41,14 @@ impl Console {
             Command::ActorPanic { path } => {
                 self.tell(&path, |tree, path| usize::from(tree.inject_panic(path)))
             }
+            Command::FirewallExplain(supposed) => {
+                match firewall::explain(&self.core, supposed).await {
+                    Ok(chains) => Answer::Explained { chains },
+                    Err(problem) => Answer::refused(problem),
+                }
+            }
+            // It has a stream of answers: `Console::trace`.
+            Command::FirewallTrace(_) => Answer::refused("traces are a stream"),
             Command::Status => Answer::Status(Box::new(self.status().await)),
             Command::Reload => self.orders.give(Wish::Reload).await,
             Command::ListenerList => self.listener(ListenerWish::List).await,
@@ -54,6 +63,14 @@ impl Console {
             }
             Command::ListenerResume { name } => self.listener(ListenerWish::Resume(name)).await,
         }
+    }
+
+    /// What rules do with stanzas from now on.
+    ///
+    /// # Errors
+    /// What is wrong with the wish.
+    pub fn trace(&self, wish: TraceWish) -> Result<TraceStream, String> {
+        self.core.firewall.trace(wish)
     }
 
     async fn listener(&self, wish: ListenerWish) -> Answer {

@@ -1,4 +1,5 @@
-//! What is said over the admin socket: one JSON object a line, a request and then its answer.
+//! What is said over the admin socket: one JSON object a line, a request and then its answer. Only
+//! [`Command::FirewallTrace`] has more than one, until the client closes.
 //!
 //! A client may send several requests over one connection, one after the other. Both sides bound
 //! their lines, and lists come in pages of at most [`PAGE`] entries, so that no answer grows with
@@ -6,12 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::firewall::{Supposed, Trace, TraceWish};
 use crate::tls::CertificateReport;
 
 /// The version spoken here. A request of another version is refused.
 pub const VERSION: u32 = 1;
 /// Longest request, in bytes with its line feed.
-pub const MAX_REQUEST: usize = 64 * 1024;
+pub const MAX_REQUEST: usize = 1024 * 1024;
 /// Longest answer, in bytes with its line feed.
 pub const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// Entries that one answer lists at most.
@@ -172,6 +174,11 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// What the rules in force would do with a stanza; nothing is changed. Answer: [`Answer::Explained`].
+    FirewallExplain(Supposed),
+    /// Shows what rules do with stanzas from now on. Answers: [`Answer::Tracing`], then any number of
+    /// [`Answer::Trace`] and [`Answer::TracesDropped`], until the client closes.
+    FirewallTrace(TraceWish),
     /// What the node does. Answer: [`Answer::Status`].
     Status,
     /// Reads configuration, certificates and rules again. Answer: [`Answer::Reloaded`].
@@ -214,6 +221,20 @@ pub enum Answer {
     Listeners {
         /// In the order of their names.
         listeners: Vec<ListenerStatus>,
+    },
+    /// What the rules would do, chain by chain.
+    Explained {
+        /// In the order in which the stanza meets them.
+        chains: Vec<rules::Explanation>,
+    },
+    /// Traces follow.
+    Tracing,
+    /// One run of one chain of one script.
+    Trace(Box<Trace>),
+    /// So many traces were left out since the last line, for there were too many.
+    TracesDropped {
+        /// How many.
+        traces: u64,
     },
     /// What the node does.
     Status(Box<NodeStatus>),

@@ -19,11 +19,12 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use super::console::Console;
 use super::protocol::{Answer, Command, MAX_ANSWER, MAX_REQUEST, Request, VERSION};
 use crate::backoff::Backoff;
+use crate::firewall::TraceStream;
 use crate::listener::refuse_occupied;
 use crate::observe::Observe;
 use crate::supervise::{RestartPolicy, Supervise};
@@ -32,6 +33,8 @@ use crate::supervise::{RestartPolicy, Supervise};
 pub const MAX_CLIENTS: usize = 16;
 /// How long a client may take to send its line, and to read one of ours.
 const CLIENT: Duration = Duration::from_secs(30);
+/// How often a client is told of traces that were left out.
+const DROPPED: Duration = Duration::from_secs(1);
 /// Waits before a failed bind or accept is tried again, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -175,6 +178,10 @@ async fn serve(stream: UnixStream, console: &Console) {
     let mut input = BufReader::new(input);
     loop {
         let (answer, is_last) = match timeout(CLIENT, read(&mut input)).await {
+            Ok(Ok(Some(Command::FirewallTrace(wish)))) => match console.trace(wish) {
+                Ok(traces) => return trace(traces, &mut input, &mut output).await,
+                Err(problem) => (Answer::refused(problem), false),
+            },
             Ok(Ok(Some(command))) => (console.run(command).await, false),
             Ok(Ok(None)) => return,
             Ok(Err(problem)) => (Answer::refused(problem), true),
@@ -184,6 +191,37 @@ async fn serve(stream: UnixStream, console: &Console) {
         if is_last || !matches!(written, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+/// Shows traces until the client closes, sends anything more or does not read.
+async fn trace(
+    mut traces: TraceStream,
+    input: &mut BufReader<OwnedReadHalf>,
+    output: &mut OwnedWriteHalf,
+) {
+    let mut answer = Answer::Tracing;
+    let mut tell_dropped = interval(DROPPED);
+    loop {
+        if !matches!(timeout(CLIENT, write(output, &answer)).await, Ok(Ok(()))) {
+            return;
+        }
+        answer = loop {
+            tokio::select! {
+                biased;
+                _closed = input.fill_buf() => return,
+                _ = tell_dropped.tick() => {
+                    let dropped = traces.take_dropped();
+                    if dropped > 0 {
+                        break Answer::TracesDropped { traces: dropped };
+                    }
+                }
+                trace = traces.next() => match trace {
+                    Some(trace) => break Answer::Trace(Box::new(trace)),
+                    None => return,
+                },
+            }
+        };
     }
 }
 

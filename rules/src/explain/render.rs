@@ -178,7 +178,7 @@ fn action(out: &mut impl Write, action: &ActionReport, depth: usize) -> fmt::Res
     }
     if action.unlisted_chains > 0 {
         let count = action.unlisted_chains;
-        writeln!(out, "{:pad$}    and {count} chains that are not shown", "")?;
+        writeln!(out, "{:pad$}    chains that are not shown: {count}", "")?;
     }
     Ok(())
 }

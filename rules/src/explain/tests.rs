@@ -101,7 +101,7 @@ fn deep_chains_can_be_read_back_from_json() {
     script.push_str("::user/c90\nDROP.\n");
     let told = dry(&load(&script), "deliver", "<message/>");
     assert_eq!(told.verdict, "drop");
-    assert!(told.to_string().contains("chains that are not shown"));
+    assert!(told.to_string().contains("chains that are not shown: 1"));
     let json = serde_json::to_string(&told).expect("JSON");
     assert_eq!(
         serde_json::from_str::<Explanation>(&json).expect("it"),
