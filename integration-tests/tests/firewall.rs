@@ -165,7 +165,7 @@ async fn the_shipped_rules_let_friends_talk() {
 }
 
 /// Writes a database that has all clients of these tests in one country.
-fn place_everyone(file: &std::path::Path, country: &str) {
+pub(crate) fn place_everyone(file: &std::path::Path, country: &str) {
     let mut writer = mmdb_writer::Writer::new("Test");
     let entry =
         serde_json::json!({ "country": { "iso_code": country }, "continent": { "code": "EU" } });

@@ -101,7 +101,7 @@ async fn bounce_and_reply_answer_the_sender_and_never_an_answer() {
     let script = [
         "::deliver\n\n",
         &on("away", "REPLY=We are closed.\nDROP."),
-        "NOT KIND: iq\nREPLY=never\nBOUNCE=policy-violation:cancel (no)\n\n",
+        "NOT KIND: iq\nTO: <*>@<*>/<*>\nREPLY=never\nBOUNCE=policy-violation:cancel (no)\n\n",
         "KIND: iq\nTYPE: result error\nTO: <*>@<*>/<*>\nBOUNCE.\n",
     ];
     let (_scene, mut alice, mut bob, _) = Scene::three(&script.concat()).await;

@@ -8,6 +8,7 @@ mod connections;
 mod crash;
 mod firewall;
 mod firewall_actions;
+mod firewall_conditions;
 mod first_start;
 mod hostile;
 mod hosts;

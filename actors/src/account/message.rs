@@ -85,7 +85,12 @@ impl Account {
         deliver.bounce(StanzaError::new(condition));
     }
 
-    fn deliver_message(&mut self, deliver: Deliver, context: &mut Context<Self>) {
+    fn deliver_message(&mut self, mut deliver: Deliver, context: &mut Context<Self>) {
+        if deliver.stanza.to().is_none() {
+            // RFC 6120 §10.3.1: to the user; a copy that is read later has to say to whom.
+            let own = self.handle.jid.clone();
+            deliver.stanza.set_to(Some(own.into()));
+        }
         let kind = MessageType::of(&deliver.stanza);
         let is_full = deliver
             .stanza

@@ -18,15 +18,11 @@ use crate::tables::AccountHandle;
 
 impl Account {
     /// Handles what one of the user's clients sent to its own server.
-    pub(super) fn client_sent(&mut self, mut deliver: Deliver, context: &mut Context<Self>) {
+    pub(super) fn client_sent(&mut self, deliver: Deliver, context: &mut Context<Self>) {
         match deliver.stanza.kind() {
             StanzaKind::Presence => self.client_presence(deliver, context),
             StanzaKind::Iq => self.deliver(deliver, context),
-            StanzaKind::Message => {
-                // RFC 6120 §10.3.1: to the user; a copy that is read later has to say to whom.
-                deliver.stanza.set_to(Some(self.handle.jid.clone().into()));
-                self.deliver(deliver, context);
-            }
+            StanzaKind::Message => self.deliver(deliver, context),
         }
     }
 
@@ -41,15 +37,28 @@ impl Account {
         match (kind, deliver.stanza.to().is_some()) {
             (Some(kind), true) => self.client_subscription(kind, deliver, context),
             (_, true) => self.directed_presence(&session, deliver),
-            (_, false) => match deliver.stanza.type_attr() {
-                None => self.available(&session, deliver, context),
-                Some("unavailable") => {
-                    // RFC 6121 §4.5.2: who leaves is told as well.
-                    let _gone = session.send(&deliver.stanza);
-                    self.unavailable(&session, deliver.stanza, deliver.ticket, context);
-                }
-                Some(_) => deliver.settle(),
-            },
+            (_, false) => self.presence_for_all(&session, deliver, context),
+        }
+    }
+
+    /// Presence without a `to`, which is for the user's own address first: rules look at it as such.
+    fn presence_for_all(
+        &mut self,
+        session: &Arc<SessionHandle>,
+        deliver: Deliver,
+        context: &mut Context<Self>,
+    ) {
+        let Some(deliver) = self.decide(deliver) else {
+            return;
+        };
+        match deliver.stanza.type_attr() {
+            None => self.available(session, deliver, context),
+            Some("unavailable") => {
+                // RFC 6121 §4.5.2: who leaves is told as well.
+                let _gone = session.send(&deliver.stanza);
+                self.unavailable(session, deliver.stanza, deliver.ticket, context);
+            }
+            Some(_) => deliver.settle(),
         }
     }
 
