@@ -90,6 +90,8 @@ pub struct Ruleset {
     pub(crate) names: AHashMap<Box<str>, ChainId>,
     /// Chains that run when a server event of that name is fired.
     pub(crate) events: AHashMap<Box<str>, Vec<ChainId>>,
+    /// What any chain may ask for.
+    pub(crate) all_needs: Needs,
     /// Chains of the configuration that run beside built-in ones.
     pub(crate) attached: AHashMap<ChainId, Vec<Attached>>,
     pub(crate) paths: Vec<Path>,
@@ -185,8 +187,7 @@ impl Ruleset {
     /// The facts that any chain may ask for.
     #[must_use]
     pub fn all_needs(&self) -> Needs {
-        let needs = self.chains.iter().map(|chain| chain.needs);
-        needs.fold(Needs::NONE, Needs::union)
+        self.all_needs
     }
 
     /// Runs a chain by its name: built-in (`preroute`, `deliver`, `deliver_remote`), extra, or `user/...`.

@@ -11,7 +11,7 @@ pub(crate) const SPEC: Spec = Spec {
     name: "EVENT",
     parameter: Parameter::Required("Expected the name of an event"),
     syntax: "EVENT=name",
-    summary: "A server event of that name is fired: chains that the configuration attached to it are run, and the rule goes on.",
+    summary: "An event of your own is fired, with a slash in its name: chains that the configuration attached to it (`firewall.extra_chains`) are run, and the rule goes on, whatever they decide.",
     example: "EVENT=custom/thing\n",
     parse,
 };

@@ -12,7 +12,7 @@ pub(crate) const SPEC: Spec = Spec {
     name: "JUMP_EVENT",
     parameter: Parameter::Required("Expected the name of an event"),
     syntax: "JUMP EVENT=name",
-    summary: "A server event of that name is fired: chains that the configuration attached to it are run, and this chain ends with what they decide.",
+    summary: "As `EVENT`, but this chain ends with what the chains of the event decide.",
     example: "JUMP EVENT=custom/thing\n",
     parse,
 };

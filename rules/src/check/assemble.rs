@@ -63,6 +63,8 @@ pub(super) fn assemble(
     let attached = attached(&mut tools.numbers, options);
     let mut chains = chains(&tools.numbers, drafts, options, &attached);
     let counters = Counters::new(number_rules(&mut chains));
+    let needs = chains.iter().map(|chain| chain.needs);
+    let all_needs = needs.fold(Needs::NONE, Needs::union);
     let ruleset = Ruleset {
         host: host.into(),
         scripts: candidates
@@ -72,6 +74,7 @@ pub(super) fn assemble(
         chains,
         names: tools.numbers.chains.clone(),
         events: events(&tools.numbers, options),
+        all_needs,
         attached,
         paths: tools.numbers.path_list,
         objects: tools.objects,
