@@ -14,6 +14,7 @@ use crate::{check, output, telemetry};
 
 mod firewall;
 mod listener;
+mod metrics;
 mod user;
 
 use firewall::FirewallCommand;
@@ -67,6 +68,8 @@ enum Command {
     /// Work with the listeners of the running node, each by itself.
     #[command(subcommand)]
     Listener(ListenerCommand),
+    /// Show the running node in numbers, as OpenMetrics text.
+    Metrics,
     /// Have the running node read configuration, certificates and scripts again.
     Reload,
     /// Show the version.
@@ -93,6 +96,7 @@ pub(crate) fn run(
         Command::Listener(command) => configured(&sources, |config| {
             listener::run(&config.node.admin_socket, command)
         }),
+        Command::Metrics => configured(&sources, |config| metrics::run(&config.node.admin_socket)),
         Command::Reload => configured(&sources, |config| reload(&config.node.admin_socket)),
         Command::Run => match load(&sources) {
             Ok(loaded) => run_node(sources, loaded),

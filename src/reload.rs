@@ -38,6 +38,7 @@ struct Checked {
 pub(crate) async fn reload(node: &mut Node, sources: &Sources) -> Result<Reloaded, Vec<String>> {
     signals::notify_reloading();
     let outcome = change(node, sources).await;
+    node.core.reloads.count(outcome.is_ok());
     match &outcome {
         Ok(Reloaded { changes, warnings }) => {
             changes

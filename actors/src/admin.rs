@@ -7,12 +7,14 @@ mod actors;
 mod console;
 mod orders;
 pub mod protocol;
+mod rules;
 mod socket;
 mod status;
 mod users;
 
 pub use console::Console;
 pub use orders::{ListenerWish, Order, OrderHandle, Orders, Wish, order_channel};
+pub use rules::RuleCounter;
 pub use socket::{AdminSocket, AdminSocketReport, MAX_CLIENTS};
 pub use users::{Effect, UserError, Users};
 

@@ -13,6 +13,7 @@ use xmpp::stream::{HostSettings, StreamSettings};
 use crate::account::{Account, SharedContact};
 use crate::arbiters::Workers;
 use crate::firewall::Firewall;
+use crate::metrics::Reloads;
 use crate::password::PasswordWorkers;
 use crate::register::Registrations;
 use crate::supervise::{ActorPath, Slot, SpawnError, Tree};
@@ -41,6 +42,8 @@ pub struct Core {
     pub certificates: Certificates,
     /// Who made accounts lately.
     pub registrations: Registrations,
+    /// How often the configuration was read again.
+    pub reloads: Reloads,
     config: ArcSwap<Config>,
     streams: ArcSwap<StreamSettings>,
     secret: ServerSecret,
@@ -81,6 +84,7 @@ impl Core {
             passwords: parts.passwords,
             certificates: parts.certificates,
             registrations: Registrations::default(),
+            reloads: Reloads::default(),
             streams: ArcSwap::from_pointee(stream_settings(&parts.config, &parts.secret)),
             config: ArcSwap::new(parts.config),
             secret: parts.secret,

@@ -15,6 +15,7 @@ pub mod handle;
 pub mod host;
 pub mod listener;
 pub mod marks;
+pub mod metrics;
 pub mod observe;
 pub mod offer;
 pub mod outbound;

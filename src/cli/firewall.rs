@@ -1,7 +1,9 @@
 //! `portcullis firewall`: each command in a file of its own.
 
+mod counters;
 mod explain;
 mod mark;
+mod shadow;
 mod test;
 mod trace;
 mod trial;
@@ -16,6 +18,11 @@ use super::configured;
 /// The rules: marks of users.
 #[derive(Subcommand)]
 pub(super) enum FirewallCommand {
+    /// Show how often each rule was evaluated and matched, when it matched last, and what it cost.
+    Counters(counters::Counters),
+    /// Try scripts on live traffic before they decide anything.
+    #[command(subcommand)]
+    Shadow(shadow::ShadowCommand),
     /// Mark a user, as the action MARK USER does.
     Mark(mark::Mark),
     /// Take a mark off a user, as the action UNMARK USER does.
@@ -33,6 +40,12 @@ pub(super) enum FirewallCommand {
 /// Does what is asked; a command that needs the configuration reads it by [`configured`].
 pub(super) fn run(sources: &Sources, command: FirewallCommand) -> ExitCode {
     match command {
+        FirewallCommand::Counters(wish) => {
+            configured(sources, |config| counters::counters(config, wish))
+        }
+        FirewallCommand::Shadow(command) => {
+            configured(sources, |config| shadow::shadow(config, command))
+        }
         FirewallCommand::Mark(mark) => configured(sources, |config| mark::mark(config, mark)),
         FirewallCommand::Unmark(mark) => configured(sources, |config| mark::unmark(config, mark)),
         FirewallCommand::Marked(marked) => {

@@ -8,6 +8,7 @@ use super::{Effect, ListenerWish, OrderHandle, Users, Wish};
 use crate::core::Core;
 use crate::firewall::{self, TraceStream, TraceWish};
 use crate::marks;
+use crate::metrics::openmetrics;
 use crate::register::{end_sessions, tell_account};
 
 /// An operator's hands on a running node.
@@ -34,6 +35,25 @@ impl Console {
             | Command::FirewallMark { .. }
             | Command::FirewallUnmark { .. }
             | Command::FirewallMarked { .. } => self.user(command).await,
+            Command::RuleCounters {
+                host,
+                script,
+                after,
+            } => self.rule_counters(host.as_deref(), script.as_deref(), after),
+            Command::RuleCountersReset { host, script } => {
+                self.reset_rule_counters(host.as_deref(), script.as_deref())
+            }
+            Command::ShadowLoad {
+                host,
+                scripts,
+                contents,
+            } => self.load_shadow(host, scripts, contents).await,
+            Command::ShadowDiff { host, after } => self.shadow_diff(host, after),
+            Command::ShadowArm { host } => self.arm_shadow(host).await,
+            Command::ShadowDrop { host } => self.drop_shadow(host),
+            Command::Metrics => Answer::Metrics {
+                text: openmetrics(&self.core).await,
+            },
             Command::ActorList { within, after } => self.list(within, after),
             Command::ActorObserve { path, after } => self.observe(path, after).await,
             Command::ActorRestart { path } => self.tell(&path, |tree, path| tree.restart(path)),

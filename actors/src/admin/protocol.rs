@@ -7,7 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::firewall::{Supposed, Trace, TraceWish};
+use super::RuleCounter;
+use crate::firewall::{ShadowReport, Supposed, Trace, TraceWish};
 use crate::tls::CertificateReport;
 
 /// The version spoken here. A request of another version is refused.
@@ -112,6 +113,51 @@ pub enum Command {
         /// Begin behind this localpart: the `next` of the page before.
         after: Option<String>,
     },
+    /// What rules have done, by host, chain and script in the order of the rules. Answer: [`Answer::RuleCounters`].
+    RuleCounters {
+        /// Only those of this host.
+        host: Option<String>,
+        /// Only those of this script.
+        script: Option<String>,
+        /// Begin behind so many rules: the `next` of the page before.
+        after: usize,
+    },
+    /// Has counters of rules begin anew. Answer: [`Answer::RuleCountersReset`].
+    RuleCountersReset {
+        /// Only those of this host.
+        host: Option<String>,
+        /// Only those of this script.
+        script: Option<String>,
+    },
+    /// Has scripts watch the traffic of a host, without deciding anything. Answer: [`Answer::ShadowLoaded`].
+    ShadowLoad {
+        /// The host.
+        host: String,
+        /// Paths that the node can read, or `shipped:NAME`; without any, the scripts of the configuration as they are on
+        /// disk now.
+        scripts: Vec<String>,
+        /// Whether samples hold the stanzas, and not only what addresses them.
+        contents: bool,
+    },
+    /// Where a shadow differs from the rules in force. Answer: [`Answer::Shadow`].
+    ShadowDiff {
+        /// The host; may be left out if only one has a shadow.
+        host: Option<String>,
+        /// Begin behind so many differences: the `next` of the page before.
+        after: usize,
+    },
+    /// Puts the scripts of a shadow in force. Answer: [`Answer::ShadowArmed`].
+    ShadowArm {
+        /// The host; may be left out if only one has a shadow.
+        host: Option<String>,
+    },
+    /// Ends a shadow. Answer: [`Answer::Done`].
+    ShadowDrop {
+        /// The host; may be left out if only one has a shadow.
+        host: Option<String>,
+    },
+    /// The node in numbers. Answer: [`Answer::Metrics`].
+    Metrics,
     /// Lists actors, in the order of their paths, without asking them. Answer: [`Answer::Actors`].
     ActorList {
         /// Only this actor and those below it.
@@ -204,6 +250,41 @@ pub enum Answer {
         users: Vec<MarkedUser>,
         /// Where the next page begins; `None` on the last.
         next: Option<String>,
+    },
+    /// A page of counters of rules.
+    RuleCounters {
+        /// The rules.
+        rules: Vec<RuleCounter>,
+        /// Where the next page begins; `None` on the last.
+        next: Option<usize>,
+    },
+    /// So many rules count anew.
+    RuleCountersReset {
+        /// How many.
+        rules: usize,
+    },
+    /// The shadow sees every stanza from now on.
+    ShadowLoaded {
+        /// What looks like a mistake in its scripts.
+        warnings: Vec<String>,
+    },
+    /// What a shadow has found.
+    Shadow(Box<ShadowReport>),
+    /// The scripts of a shadow are in force.
+    ShadowArmed {
+        /// The host.
+        host: String,
+        /// The scripts.
+        scripts: Vec<String>,
+        /// Whether a reload takes over just what is in force now. If not, it brings back what the configuration says.
+        is_permanent: bool,
+        /// Scripts of the configuration that have changed on disk since they were loaded as a shadow.
+        changed_since: Vec<String>,
+    },
+    /// The node in numbers.
+    Metrics {
+        /// OpenMetrics text.
+        text: String,
     },
     /// A page of actors: `observe::Status`, or `observe::Observation` where reports were asked for.
     Actors {
