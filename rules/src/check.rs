@@ -4,6 +4,7 @@
 //! [`Report`]; the version of it that was in force before stays, and the others are not touched.
 
 mod assemble;
+mod lint;
 mod script;
 mod test_blocks;
 

@@ -168,10 +168,32 @@ pub(crate) trait Condition: std::fmt::Debug + Send + Sync {
         true
     }
 
+    /// What evaluating it costs, for advice about the order of conditions.
+    fn cost(&self) -> Cost {
+        if self.needs() == Needs::NONE {
+            Cost::Head
+        } else {
+            Cost::Facts
+        }
+    }
+
     /// True if remembering its outcome costs less than asking again.
     fn is_worth_sharing(&self) -> bool {
         false
     }
+}
+
+/// What evaluating a condition costs, from the cheapest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cost {
+    /// A look at kind, type, addresses or the origin.
+    Head,
+    /// A look into the stanza, or a look-up of a text made from it.
+    Content,
+    /// A question about accounts.
+    Facts,
+    /// A search through text, as long as the sender likes.
+    Search,
 }
 
 /// What an index can use of a condition.
@@ -265,7 +287,7 @@ impl Side {
 }
 
 /// The words of a list that may be separated by white space, commas or bars.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_ascii_whitespace() || c == '\u{b}' || c == ',' || c == '|')
         .filter(|word| !word.is_empty())
 }

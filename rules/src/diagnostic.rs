@@ -60,7 +60,33 @@ pub enum Code {
     TestFailed,
     /// A line of a context that can not be read, or does not fit the scripts.
     Context,
-    /// A word that can never match, a rule that can never run, or a definition that nothing uses.
+    /// A kind that no stanza is of.
+    UnknownKind,
+    /// A type that no stanza has.
+    UnknownType,
+    /// A rule that no stanza reaches.
+    UnreachableRule,
+    /// An action behind one that ends its rule.
+    UnreachableAction,
+    /// A rule whose conditions can not hold together.
+    ImpossibleRule,
+    /// A condition that always or never holds in its chain.
+    Pointless,
+    /// A jump to a chain without rules.
+    MissingChain,
+    /// A chain that nothing jumps to.
+    UnusedChain,
+    /// A definition that nothing uses.
+    UnusedDefinition,
+    /// A search before a look at the head of the stanza.
+    ExpensiveFirst,
+    /// A limiter that counts stanzas which its rule is not about.
+    LimitFirst,
+    /// A copy that comes back to the rule that made it.
+    CopyLoop,
+    /// What newer versions of the language do not have.
+    Deprecated,
+    /// A value that can never match, or does nothing.
     Suspicious,
 }
 
@@ -92,6 +118,19 @@ impl Code {
             Self::Test => "test",
             Self::TestFailed => "test-failed",
             Self::Context => "context",
+            Self::UnknownKind => "unknown-kind",
+            Self::UnknownType => "unknown-type",
+            Self::UnreachableRule => "unreachable-rule",
+            Self::UnreachableAction => "unreachable-action",
+            Self::ImpossibleRule => "impossible-rule",
+            Self::Pointless => "pointless",
+            Self::MissingChain => "missing-chain",
+            Self::UnusedChain => "unused-chain",
+            Self::UnusedDefinition => "unused-definition",
+            Self::ExpensiveFirst => "expensive-first",
+            Self::LimitFirst => "limit-first",
+            Self::CopyLoop => "copy-loop",
+            Self::Deprecated => "deprecated",
             Self::Suspicious => "suspicious",
         }
     }
@@ -262,7 +301,7 @@ fn floor(text: &str, at: usize) -> usize {
 }
 
 /// The known name with the smallest edit distance, if that is at most a third of the length.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.is_empty() || name.len() > 64 {
         return None;
     }

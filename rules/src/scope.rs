@@ -90,6 +90,15 @@ impl Scope<'_> {
         self.warnings.push(Refusal::new(code, message));
     }
 
+    /// Warns about a word, with the known one that is meant.
+    pub(crate) fn warn_near(&mut self, warning: Refusal, word: &str, known: &[&str]) {
+        let nearest = crate::diagnostic::nearest(word, known.iter().copied());
+        self.warnings.push(match nearest {
+            Some(nearest) => warning.help(format!("did you mean `{nearest}`?")),
+            None => warning.help(format!("the known words are {}", known.join(", "))),
+        });
+    }
+
     /// An address in normal form; says so if that changed it.
     pub(crate) fn normalise(&mut self, text: &str) -> String {
         let normal = crate::jid_pattern::normalised(text);

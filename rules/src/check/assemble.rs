@@ -19,6 +19,7 @@ use crate::run::MEMO_SLOTS;
 use crate::scope::Numbers;
 
 use super::Candidate;
+use super::lint::{self, Chains, Surroundings};
 use super::script::{RuleDraft, Tools};
 
 /// One attempt: a ruleset, and what was found about each candidate.
@@ -53,10 +54,22 @@ pub(super) fn assemble(
         let rules = tools.rules(number, candidate, out);
         drafts.push((number, rules));
     }
-    for ((number, _), out) in (0..).zip(candidates).zip(&mut diagnostics) {
-        for entry in tools.objects.unused(number) {
+    let known = Chains::new(&drafts);
+    let surroundings = Surroundings {
+        host,
+        chain_list: &tools.numbers.chain_list,
+        chains: &known,
+    };
+    for (((number, rules), candidate), out) in drafts.iter().zip(candidates).zip(&mut diagnostics) {
+        if !out.iter().any(Diagnostic::is_error) {
+            out.extend(lint::run(candidate, rules, &surroundings));
+        }
+        for entry in tools.objects.unused(*number) {
             let message = format!("nothing uses {} {}", entry.object.keyword(), entry.name);
-            out.push(Diagnostic::warning(Code::Suspicious, entry.span, message));
+            out.push(
+                Diagnostic::warning(Code::UnusedDefinition, entry.span, message)
+                    .with_help("leave it out, or name it in a condition or action"),
+            );
         }
         out.sort_by_key(|problem| (problem.span.line, !problem.is_error()));
     }

@@ -26,6 +26,8 @@ use super::Candidate;
 /// A condition line that was understood.
 pub(super) struct CheckDraft {
     pub(super) condition: Box<dyn Condition>,
+    /// The condition's name in the table.
+    pub(super) name: &'static str,
     pub(super) is_negated: bool,
     /// Conditions with the same key ask the same.
     pub(super) key: (u32, String),
@@ -317,6 +319,7 @@ impl Tools<'_> {
                 let key = (script, format!("{name}:{}", value.unwrap_or_default()));
                 let draft = CheckDraft {
                     condition: made,
+                name: spec.name,
                     is_negated: condition.negated,
                     key,
                     text: condition.line.text.clone(),
@@ -389,10 +392,10 @@ impl Tools<'_> {
         {
             let message = "this action is never reached: the one above it ends the rule".to_owned();
             out.push(Diagnostic::warning(
-                Code::Suspicious,
+                Code::UnreachableAction,
                 action.line.span,
                 message,
-            ));
+            ).with_help("move it above that action, or leave it out"));
         }
         let mut scope = self.scope(number);
         let parsed = (spec.parse)(&mut scope, value);

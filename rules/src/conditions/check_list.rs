@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::conditions::{Condition, Cost, Example, Parameter, Spec, required};
 use crate::definitions::list::List;
 use crate::explain::sight::Sight;
 use crate::expression::Template;
@@ -61,6 +61,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
 }
 
 impl Condition for CheckList {
+    fn cost(&self) -> Cost {
+        Cost::Content
+    }
+
     fn holds(&self, run: &mut Run<'_>) -> bool {
         self.text.with(run, |run, text| {
             run.budget.take(self.list.cost(text));

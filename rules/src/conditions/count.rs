@@ -1,6 +1,6 @@
 //! `COUNT`: how often a pattern matches.
 
-use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::conditions::{Condition, Cost, Example, Parameter, Spec, required};
 use crate::explain::sight::Sight;
 use crate::lua_pattern::Pattern;
 use crate::refusal::Refusal;
@@ -101,6 +101,10 @@ fn comparator_of(text: &str) -> Result<(Comparison, u64), Refusal> {
 }
 
 impl Condition for Count {
+    fn cost(&self) -> Cost {
+        Cost::Search
+    }
+
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.load_xml(self.search);
         let (text, budget) = run.search(self.search);

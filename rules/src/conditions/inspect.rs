@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::{self, Finder};
 
-use crate::conditions::{Condition, Example, Guard, Key, Parameter, Spec, TextGuard, required};
+use crate::conditions::{Condition, Cost, Example, Guard, Key, Parameter, Spec, TextGuard, required};
 use crate::diagnostic::Code;
 use crate::explain::sight::Sight;
 use crate::expression::Template;
@@ -155,6 +155,13 @@ impl Inspect {
 }
 
 impl Condition for Inspect {
+    fn cost(&self) -> Cost {
+        match self.test {
+            Test::Matches(_) | Test::MatchesExpanded(_) => Cost::Search,
+            _ => Cost::Content,
+        }
+    }
+
     fn holds(&self, run: &mut Run<'_>) -> bool {
         let path = self.path;
         match &self.test {

@@ -42,9 +42,13 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
         is_empty = false;
         match StanzaKind::from_name(word) {
             Some(kind) => kinds = kinds.union(of(kind)),
-            None => scope.warn(
-                Code::Suspicious,
-                format!("no stanza is a `{word}`: the kinds are message, presence and iq"),
+            None => scope.warn_near(
+                Refusal::new(
+                    Code::UnknownKind,
+                    format!("no stanza is a `{word}`: the kinds are message, presence and iq"),
+                ),
+                word,
+                &["message", "presence", "iq"],
             ),
         }
     }

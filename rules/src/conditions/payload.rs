@@ -1,6 +1,6 @@
 //! `PAYLOAD`: a child element of a namespace.
 
-use crate::conditions::{Condition, Example, Guard, Key, Parameter, Spec, required};
+use crate::conditions::{Condition, Cost, Example, Guard, Key, Parameter, Spec, required};
 use crate::explain::sight::Sight;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -40,6 +40,10 @@ fn parse(_: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition>, R
 }
 
 impl Condition for Payload {
+    fn cost(&self) -> Cost {
+        Cost::Content
+    }
+
     fn holds(&self, run: &mut Run<'_>) -> bool {
         let stanza = run.current();
         // The few children of an ordinary stanza cost nothing.

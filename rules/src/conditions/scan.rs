@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::conditions::{Condition, Example, Parameter, Spec, required};
+use crate::conditions::{Condition, Cost, Example, Parameter, Spec, required};
 use crate::definitions::list::List;
 use crate::explain::sight::Sight;
 use crate::lua_pattern::{Budget, Capture, Found, Pattern};
@@ -75,6 +75,10 @@ impl Scan {
 }
 
 impl Condition for Scan {
+    fn cost(&self) -> Cost {
+        Cost::Search
+    }
+
     fn holds(&self, run: &mut Run<'_>) -> bool {
         run.load_xml(self.search);
         let fork = run.fork(&self.list);

@@ -66,7 +66,8 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
         return Err(Refusal::invalid("Expected 'type' value to match against"));
     }
     for word in types.iter().filter(|word| !KNOWN.contains(&&***word)) {
-        scope.warn(Code::Suspicious, format!("no stanza has the type `{word}`"));
+        let message = format!("no stanza has the type `{word}`");
+        scope.warn_near(Refusal::new(Code::UnknownType, message), word, &KNOWN);
     }
     Ok(Box::new(Type { types }))
 }
