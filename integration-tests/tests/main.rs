@@ -9,6 +9,7 @@ mod crash;
 mod firewall;
 mod firewall_actions;
 mod firewall_conditions;
+mod firewall_tools;
 mod first_start;
 mod hostile;
 mod hosts;
