@@ -30,9 +30,18 @@ const DIRECT_LISTENER: &str = "c2s_tls";
 pub struct TestNode {
     directory: TempDir,
     child: Child,
+    surroundings: Surroundings,
     listeners: BTreeMap<String, SocketAddr>,
     /// What its clients trust.
     pub certificates: Certificates,
+}
+
+/// What a node is started in.
+#[derive(Clone, Debug, Default)]
+struct Surroundings {
+    /// A program and its arguments that run the node, such as `prlimit`.
+    wrapper: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// The password that [`TestNode::add_user`] gives to this user.
@@ -43,6 +52,29 @@ pub fn password_of(user: &str) -> String {
 impl TestNode {
     /// Starts a node. `toml` is laid over the base configuration: two listeners, the host `localhost`, test certificates.
     pub async fn start(toml: &str) -> TestNode {
+        TestNode::start_in(toml, Surroundings::default()).await
+    }
+
+    /// As [`TestNode::start`], with these environment variables.
+    pub async fn with_environment(toml: &str, environment: &[(&str, &str)]) -> TestNode {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let surroundings = Surroundings {
+            environment: environment.iter().map(own).collect(),
+            ..Surroundings::default()
+        };
+        TestNode::start_in(toml, surroundings).await
+    }
+
+    /// As [`TestNode::start`], run by another program, such as `prlimit --nofile=64`.
+    pub async fn wrapped(toml: &str, wrapper: &[&str]) -> TestNode {
+        let surroundings = Surroundings {
+            wrapper: wrapper.iter().map(ToString::to_string).collect(),
+            ..Surroundings::default()
+        };
+        TestNode::start_in(toml, surroundings).await
+    }
+
+    async fn start_in(toml: &str, surroundings: Surroundings) -> TestNode {
         let directory = tempfile::Builder::new()
             .prefix("portcullis")
             .tempdir()
@@ -62,10 +94,11 @@ impl TestNode {
         let certificates = Certificates::create(directory.path(), &hosts);
         fs::write(directory.path().join("portcullis.toml"), config.to_string()).unwrap();
         let listeners = listeners_of(&config);
-        let child = spawn(directory.path()).await;
+        let child = spawn(directory.path(), &surroundings).await;
         TestNode {
             directory,
             child,
+            surroundings,
             listeners,
             certificates,
         }
@@ -267,7 +300,7 @@ impl TestNode {
 
     /// Starts an ended node on the same data and addresses.
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.directory.path()).await;
+        self.child = spawn(self.directory.path(), &self.surroundings).await;
     }
 }
 
@@ -292,6 +325,23 @@ fn program(directory: &Path) -> Command {
     command
 }
 
+fn surrounded(directory: &Path, surroundings: &Surroundings) -> Command {
+    let mut command = match surroundings.wrapper.split_first() {
+        None => program(directory),
+        Some((wrapper, arguments)) => {
+            let mut command = Command::new(wrapper);
+            command.args(arguments).arg(program_file());
+            command
+                .arg("--config")
+                .arg(directory.join("portcullis.toml"));
+            command.kill_on_drop(true);
+            command
+        }
+    };
+    command.envs(surroundings.environment.iter().cloned());
+    command
+}
+
 /// The node's program: `node` lies beside the directory of the test binary, where cargo puts it.
 pub fn program_file() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -301,7 +351,7 @@ pub fn program_file() -> PathBuf {
 }
 
 /// Starts the node and waits for the readiness that it also announces to systemd.
-async fn spawn(directory: &Path) -> Child {
+async fn spawn(directory: &Path, surroundings: &Surroundings) -> Child {
     let notify_path = directory.join("notify");
     drop(fs::remove_file(&notify_path));
     let notify = UnixDatagram::bind(&notify_path).unwrap();
@@ -310,7 +360,7 @@ async fn spawn(directory: &Path) -> Child {
         .append(true)
         .open(directory.join("node.log"))
         .unwrap();
-    let mut child = program(directory)
+    let mut child = surrounded(directory, surroundings)
         .arg("run")
         .env("NOTIFY_SOCKET", &notify_path)
         .stdin(Stdio::null())
@@ -341,7 +391,7 @@ async fn ready(notify: &UnixDatagram) {
 /// The first address of each listener in the configuration.
 fn listeners_of(config: &toml::Table) -> BTreeMap<String, SocketAddr> {
     let listeners = config["listener"].as_table().unwrap();
-    let first = |listener: &toml::Value| listener["bind"][0].as_str()?.parse().ok();
+    let first = |listener: &toml::Value| listener.get("bind")?.get(0)?.as_str()?.parse().ok();
     listeners
         .iter()
         .filter_map(|(name, listener)| Some((name.clone(), first(listener)?)))

@@ -35,7 +35,7 @@ async fn expect_refused(address: SocketAddr) {
 }
 
 #[tokio::test]
-async fn the_third_of_two_is_told_and_one_leaving_makes_room() {
+async fn n034_n039_n040_the_third_of_two_is_told_and_one_leaving_makes_room() {
     let node =
         TestNode::start("[listener.c2s]\nmax_connections = 2\nlimits = { unauthenticated = 2 }\n")
             .await;
@@ -76,7 +76,7 @@ async fn the_node_counts_all_listeners_and_direct_tls_just_closes() {
 }
 
 #[tokio::test]
-async fn coming_and_going_leaves_nothing_behind() {
+async fn n041_coming_and_going_leaves_nothing_behind() {
     let node = TestNode::start("").await;
     for n in 0..200 {
         let mut client = TestClient::connect(node.address()).await;
@@ -182,7 +182,7 @@ async fn strangers_make_room_for_strangers_and_never_keep_a_user_out() {
 }
 
 #[tokio::test]
-async fn what_is_too_long_is_refused_before_it_has_been_read() {
+async fn n090_what_is_too_long_is_refused_before_it_has_been_read() {
     let toml = "[listener.c2s.limits]\nstanza = \"20kB\"\npre_auth_stanza = 2000\n";
     let node = TestNode::with_users(toml, &["alice"]).await;
     let mut stranger = TestClient::connect(node.address()).await;
@@ -409,7 +409,7 @@ fn shared_holder(address: SocketAddr) -> Socket {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_tried_again_while_the_others_serve() {
+async fn n026_n028_a_port_in_use_is_tried_again_while_the_others_serve() {
     let taken = free_port(IpAddr::from([127, 0, 0, 1]));
     let holder = shared_holder(taken);
     let toml = format!("[listener.late]\nprotocol = \"c2s\"\nbind = [\"{taken}\"]\n");
@@ -465,7 +465,7 @@ async fn run_to_end(program: &mut Command, bind: &str) -> (Option<i32>, String) 
 }
 
 #[tokio::test]
-async fn a_node_that_can_open_nothing_ends_with_71() {
+async fn n029_a_node_that_can_open_nothing_ends_with_71() {
     let taken = free_port(IpAddr::from([127, 0, 0, 1]));
     let _holder = shared_holder(taken);
     let mut program = Command::new(harness::program_file());

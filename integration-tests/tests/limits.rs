@@ -22,7 +22,7 @@ async fn dripping_bytes_do_not_put_the_deadline_off() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_never_ends_is_cut() {
+async fn n058_a_handshake_that_never_ends_is_cut() {
     let node =
         TestNode::start("[listener.c2s_tls]\ntls = { implicit = true, timeout = \"1s\" }").await;
     let mut client = TestClient::connect(node.direct_address()).await;

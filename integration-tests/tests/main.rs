@@ -17,6 +17,7 @@ mod limits;
 mod list_servers;
 mod login;
 mod messages;
+mod network;
 mod offline;
 mod presence;
 mod registration;

@@ -230,7 +230,7 @@ async fn new_connections_follow_other_rules_and_old_ones_do_not() {
 }
 
 #[tokio::test]
-async fn addresses_come_and_go_and_sessions_stay() {
+async fn n101_addresses_come_and_go_and_sessions_stay() {
     let node = TestNode::with_users("", &["alice"]).await;
     let mut alice = node.login("alice").await;
     let (before, other) = (node.address(), free_address());
@@ -287,7 +287,7 @@ async fn what_needs_a_restart_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_mistake_changes_nothing_and_every_one_is_named() {
+async fn n102_a_mistake_changes_nothing_and_every_one_is_named() {
     let node = TestNode::with_users("", &["alice"]).await;
     let mut alice = node.login("alice").await;
     rewrite(

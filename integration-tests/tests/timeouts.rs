@@ -38,7 +38,7 @@ pub(crate) async fn sessions(node: &TestNode) -> usize {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_at_all_is_told_so() {
+async fn n081_a_client_that_says_nothing_at_all_is_told_so() {
     let node = TestNode::start("[listener.c2s.timeouts]\nread = \"1s\"\n").await;
     let since = Instant::now();
     let mut client = TestClient::connect(node.address()).await;
@@ -53,7 +53,7 @@ async fn a_client_that_says_nothing_at_all_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_log_in_has_one_deadline_and_strangers_hear_nothing_before_it() {
+async fn n082_a_log_in_has_one_deadline_and_strangers_hear_nothing_before_it() {
     let node = TestNode::start("[listener.c2s.timeouts]\nauthenticate = \"1s\"\n").await;
     let since = Instant::now();
     let mut plain = TestClient::connect(node.address()).await;
@@ -86,7 +86,7 @@ async fn drip(client: &mut TestClient) {
 }
 
 #[tokio::test]
-async fn a_handshake_byte_by_byte_is_cut_at_its_deadline() {
+async fn n059_n060_a_handshake_byte_by_byte_is_cut_at_its_deadline() {
     let toml = "[listener.c2s_tls]\ntls = { implicit = true, timeout = \"1s\" }\n\
                 [listener.c2s]\ntls = { timeout = \"1s\" }\n";
     let node = TestNode::start(toml).await;
@@ -147,7 +147,7 @@ pub(crate) fn long_message(to: &str, bytes: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_reader_without_progress_is_dropped_however_often_more_is_queued() {
+async fn n087_a_reader_without_progress_is_dropped_however_often_more_is_queued() {
     let toml = format!("{SMALL_BUFFERS}[listener.c2s.timeouts]\nsend = \"1s\"\n");
     let node = TestNode::with_users(&toml, &["alice", "bob"]).await;
     let mut alice = node.online("alice").await;
@@ -177,7 +177,7 @@ async fn a_reader_without_progress_is_dropped_however_often_more_is_queued() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_that_makes_progress_stays() {
+async fn n088_a_slow_reader_that_makes_progress_stays() {
     let toml = format!("{SMALL_BUFFERS}[listener.c2s.timeouts]\nsend = \"1s\"\n");
     let node = TestNode::with_users(&toml, &["alice", "bob"]).await;
     let mut alice = node.online("alice").await;
@@ -194,7 +194,7 @@ async fn a_slow_reader_that_makes_progress_stays() {
 }
 
 #[tokio::test]
-async fn a_silent_client_is_asked_and_stays_if_it_answers() {
+async fn n083_a_silent_client_is_asked_and_stays_if_it_answers() {
     let node = TestNode::with_users(
         "[listener.c2s.timeouts]\nread = \"1s\"\n",
         &["alice", "bob"],

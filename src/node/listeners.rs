@@ -165,9 +165,9 @@ impl Listeners {
     ) -> Result<(), SpawnError> {
         let policy = Arc::clone(policy);
         let path = path(&policy.load().name).child(Drain::NAME);
-        let until = std::time::Instant::now() + within;
+        let since = std::time::Instant::now();
         let spawned = core.tree.spawn(path, core.workers.handle(0), move |_| {
-            Drain::new(Arc::clone(&policy), until)
+            Drain::new(Arc::clone(&policy), since, within)
         });
         spawned.map(drop)
     }

@@ -20,7 +20,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// The actor. It stops when no session is left.
 pub struct Drain {
     policy: Arc<ListenerPolicy>,
-    until: Instant,
+    since: Instant,
+    within: Duration,
     told: HashSet<u64>,
 }
 
@@ -37,11 +38,12 @@ impl Drain {
     /// Its name below its listener.
     pub const NAME: &'static str = "drain";
 
-    /// A drain that has told every session by `until`.
-    pub fn new(policy: Arc<ListenerPolicy>, until: Instant) -> Self {
+    /// A drain that has told every session `within` some time after `since`.
+    pub fn new(policy: Arc<ListenerPolicy>, since: Instant, within: Duration) -> Self {
         Self {
             policy,
-            until,
+            since,
+            within,
             told: HashSet::new(),
         }
     }
@@ -56,11 +58,8 @@ impl Drain {
             .into_iter()
             .filter(|(id, _)| !self.told.contains(id))
             .collect();
-        let time = self.until.saturating_duration_since(Instant::now());
-        let steps = time.as_millis() / STEP.as_millis() + 1;
-        let share = left
-            .len()
-            .div_ceil(usize::try_from(steps).unwrap_or(usize::MAX));
+        let due = self.due(self.told.len() + left.len());
+        let share = due.saturating_sub(self.told.len());
         for (id, session) in left.into_iter().take(share) {
             let text = "the node serves no one at this address for a while";
             let error = StreamError::with_text(StreamCondition::SystemShutdown, text);
@@ -70,6 +69,16 @@ impl Drain {
             }
         }
         context.run_later(STEP, Self::step);
+    }
+
+    /// How many of `all` sessions are to be told by now.
+    fn due(&self, all: usize) -> usize {
+        let elapsed = self.since.elapsed();
+        if elapsed >= self.within {
+            return all;
+        }
+        let share = all as u128 * elapsed.as_millis() / self.within.as_millis().max(1);
+        usize::try_from(share).unwrap_or(all)
     }
 }
 
@@ -97,10 +106,7 @@ impl Observe for Drain {
                 .iter()
                 .filter(|(id, _)| !self.told.contains(id))
                 .count(),
-            seconds: self
-                .until
-                .saturating_duration_since(Instant::now())
-                .as_secs(),
+            seconds: self.within.saturating_sub(self.since.elapsed()).as_secs(),
         }
     }
 }

@@ -93,6 +93,8 @@ impl Throttle {
         if let Some(bucket) = &mut self.0
             && !matches!(bytes, [blank] if blank.is_ascii_whitespace())
         {
+            // The allowance may have waited for these bytes since long ago.
+            bucket.refill(Instant::now());
             bucket.tokens = bucket.tokens.saturating_sub(bytes.len());
         }
     }
@@ -175,6 +177,12 @@ mod tests {
         assert!(policy.throttled.load(Ordering::Relaxed) > 0);
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(read(&mut throttle, &policy, 3).await, [0, 0, 10]);
+        // The time in which nothing comes counts once, also for a read that has begun before it.
+        let allowed = throttle.allowance(&policy).await;
+        tokio::time::advance(Duration::from_secs(9)).await;
+        throttle.spend(&vec![b'x'; allowed]);
+        let rest = throttle.allowance(&policy).await;
+        assert_eq!(allowed + rest, 4000);
     }
 
     #[tokio::test(start_paused = true)]
