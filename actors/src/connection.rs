@@ -75,11 +75,15 @@ impl Connection {
         poll_fn(|cx| self.poll_read(cx, most, &mut consume)).await
     }
 
-    fn poll_read<T>(
+    /// [`Self::read_at_most`] for a caller that polls.
+    ///
+    /// # Errors
+    /// What the socket or TLS reports.
+    pub fn poll_read<T>(
         &self,
         cx: &mut Context<'_>,
         most: usize,
-        consume: &mut impl FnMut(&[u8]) -> T,
+        consume: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
         BUFFER.with_borrow_mut(|scratch| {
             let most = scratch.len().min(most);

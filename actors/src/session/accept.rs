@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::negotiation::{Negotiator, negotiate};
-use super::reader::{self, Credit};
-use super::{Ending, ReaderEnd, Session, TaskFailed, Terms, WriterEnded, writer};
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{Ending, Session, Terms};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
 use crate::listener::{Accepted, ListenerPolicy};
-use crate::offer::offer;
 use crate::outbound::Outbound;
 use crate::supervise::{ActorPath, Slot};
 
@@ -100,62 +100,22 @@ impl Session {
             stranger: Some(stranger),
             orders: self.orders.clone().unwrap_or_default(),
         });
-        let (outbound, terms) = (Arc::clone(&self.outbound), Rc::clone(&self.terms));
-        let write = write(connection.clone(), outbound, address.clone(), terms);
-        let (credit, terms) = (Rc::clone(&self.credit), Rc::clone(&self.terms));
-        let read = read(connection, negotiator, address, credit, terms);
+        let reader = Reader {
+            connection: connection.clone(),
+            session: address.clone(),
+            credit: Rc::clone(&self.credit),
+            terms: Rc::clone(&self.terms),
+        };
+        let writer = Writer {
+            connection,
+            outbound: Arc::clone(&self.outbound),
+            session: address,
+            terms: Rc::clone(&self.terms),
+        };
         self.tasks = Some([
-            actix_rt::spawn(read).abort_handle(),
-            actix_rt::spawn(write).abort_handle(),
+            actix_rt::spawn(async move { reader.run(Box::pin(negotiate(negotiator))).await })
+                .abort_handle(),
+            actix_rt::spawn(async move { writer.run().await }).abort_handle(),
         ]);
-    }
-}
-
-/// Tells the session when a task ends by a panic, so that it does not go on with half of itself.
-struct Watched(Slot<Session>, &'static str);
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let _session_is_gone = offer(&self.0, TaskFailed(self.1));
-        }
-    }
-}
-
-async fn write(
-    connection: Connection,
-    outbound: Arc<Outbound>,
-    session: Slot<Session>,
-    terms: Rc<Terms>,
-) {
-    let watched = Watched(session, "writer");
-    let end = writer::run(connection, outbound, terms).await;
-    let _session_is_gone = offer(&watched.0, WriterEnded(end));
-}
-
-/// Negotiates, then reads stanzas. The negotiation is boxed: an established session does not carry
-/// its size.
-async fn read(
-    connection: Connection,
-    negotiator: Box<Negotiator>,
-    session: Slot<Session>,
-    credit: Rc<Credit>,
-    terms: Rc<Terms>,
-) {
-    let watched = Watched(session, "reader");
-    let session = &watched.0;
-    let negotiation: std::pin::Pin<Box<dyn Future<Output = Result<_, ReaderEnd>>>> =
-        Box::pin(negotiate(negotiator));
-    match negotiation.await {
-        Ok((negotiated, ahead)) => {
-            // Handed over at once, so that the buffer is not carried along.
-            match reader::take_ahead(negotiated, ahead, session, &credit) {
-                Ok(negotiated) => {
-                    reader::run(&connection, negotiated, session, &credit, &terms).await;
-                }
-                Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,
-            }
-        }
-        Err(end) => Box::pin(reader::end_with(&connection, session, end)).await,
     }
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::{Limits, StreamEvent, StreamParser};
 
 use super::negotiation::Negotiated;
-use super::{ReaderEnd, ReaderEnded, Received, Session, Silent, Terms};
+use super::{ReaderEnd, ReaderEnded, Received, Session, Silent, TaskFailed, Terms};
 use crate::connection::Connection;
 use crate::offer::offer;
 use crate::supervise::Slot;
@@ -72,141 +73,187 @@ struct Batch {
     end: Option<ReaderEnd>,
 }
 
-/// Hands over what was read behind the negotiation.
-///
-/// # Errors
-/// How the stream ended, if it did.
-pub(super) fn take_ahead(
-    mut negotiated: Box<Negotiated>,
-    ahead: Vec<u8>,
-    session: &Slot<Session>,
-    credit: &Credit,
-) -> Result<Box<Negotiated>, ReaderEnd> {
-    let early = parse(&mut negotiated.parser, &ahead);
-    drop(ahead);
-    hand_over(early, session, credit).map_or(Ok(negotiated), Err)
+/// What a negotiation comes to, and what was read behind it.
+type Negotiation = Pin<Box<dyn Future<Output = Result<(Box<Negotiated>, Vec<u8>), ReaderEnd>>>>;
+
+/// What the reader works with. Its steps borrow it: what a future is given by value has its place in
+/// each one that it passes through, and every idle session carries them.
+pub(super) struct Reader {
+    pub(super) connection: Connection,
+    pub(super) session: Slot<Session>,
+    pub(super) credit: Rc<Credit>,
+    pub(super) terms: Rc<Terms>,
 }
 
-/// Reads stanzas until the stream ends, tells the session how, and drains what still comes.
-pub(super) async fn run(
-    connection: &Connection,
-    mut negotiated: Box<Negotiated>,
-    session: &Slot<Session>,
-    credit: &Credit,
-    terms: &Terms,
-) {
-    let end = read_stanzas(connection, &mut negotiated, session, credit, terms).await;
-    drop(negotiated);
-    Box::pin(end_with(connection, session, end)).await;
-}
-
-/// Tells the session how the stream ended, and drains what still comes so that the last words the
-/// session has for its client are not lost to a reset.
-pub(super) async fn end_with(connection: &Connection, session: &Slot<Session>, end: ReaderEnd) {
-    let is_last = matches!(end, ReaderEnd::Eof | ReaderEnd::Lost(_));
-    tell(session, ReaderEnded(end));
-    if !is_last {
-        drain(connection).await;
-        tell(session, ReaderEnded(ReaderEnd::Drained));
+/// Tells the session of a panic, so that it does not go on with half of itself.
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _session_is_gone = offer(&self.session, TaskFailed("reader"));
+        }
     }
 }
 
-/// Reads and forgets until the peer closes.
-async fn drain(connection: &Connection) {
-    while connection
-        .read(<[u8]>::len)
-        .await
-        .is_ok_and(|count| count > 0)
-    {}
+/// What comes next.
+enum Next {
+    Read(io::Result<Batch>),
+    News(News),
 }
 
-/// Sends what must arrive: the mailbox has room for it beside the batches, or the session is gone.
-fn tell(session: &Slot<Session>, message: ReaderEnded) {
-    if let Err(refused) = offer(session, message) {
-        tracing::debug!(
-            full = refused.is_full(),
-            "the session was not told that its stream ended"
-        );
-    }
-}
-
-async fn read_stanzas(
-    connection: &Connection,
-    negotiated: &mut Negotiated,
-    session: &Slot<Session>,
-    credit: &Credit,
-    terms: &Terms,
-) -> ReaderEnd {
-    let Negotiated {
-        parser,
-        throttle,
-        handle,
-    } = negotiated;
-    let mut watch = Watch::new(terms.policy.load().timeouts.read, terms.version());
-    loop {
-        if credit.is_spent() {
-            Box::pin(credit.available()).await;
-        }
-        if watch.seen != terms.version() {
-            watch.follow(terms, parser);
-            throttle.follow_for(&terms.policy, Some(&handle.jid));
-        }
-        let allowance = match throttle.is_on() {
-            true => Box::pin(throttle.allowance(&terms.policy)).await,
-            false => usize::MAX,
+impl Reader {
+    /// Negotiates, then reads stanzas until the stream ends, tells the session how, and drains what
+    /// still comes.
+    pub(super) async fn run(&self, negotiation: Negotiation) {
+        let end = match self.begin(negotiation.await) {
+            Ok(negotiated) => self.read_stanzas(negotiated).await,
+            Err(end) => end,
         };
+        Box::pin(self.end(end)).await;
+    }
+
+    /// Hands over what was read behind the negotiation.
+    ///
+    /// # Errors
+    /// How the stream ended, if it did.
+    fn begin(
+        &self,
+        negotiation: Result<(Box<Negotiated>, Vec<u8>), ReaderEnd>,
+    ) -> Result<Box<Negotiated>, ReaderEnd> {
+        let (mut negotiated, ahead) = negotiation?;
+        let early = parse(&mut negotiated.parser, &ahead);
+        drop(ahead);
+        self.hand_over(early).map_or(Ok(negotiated), Err)
+    }
+
+    /// Tells the session how the stream ended, and drains what still comes so that the last words the
+    /// session has for its client are not lost to a reset.
+    async fn end(&self, end: ReaderEnd) {
+        let is_last = matches!(end, ReaderEnd::Eof | ReaderEnd::Lost(_));
+        self.tell(ReaderEnded(end));
+        if !is_last {
+            self.drain().await;
+            self.tell(ReaderEnded(ReaderEnd::Drained));
+        }
+    }
+
+    /// Reads and forgets until the peer closes.
+    async fn drain(&self) {
+        while self
+            .connection
+            .read(<[u8]>::len)
+            .await
+            .is_ok_and(|count| count > 0)
+        {}
+    }
+
+    /// Sends what must arrive: the mailbox has room for it beside the batches, or the session is gone.
+    fn tell(&self, message: ReaderEnded) {
+        if let Err(refused) = offer(&self.session, message) {
+            tracing::debug!(
+                full = refused.is_full(),
+                "the session was not told that its stream ended"
+            );
+        }
+    }
+
+    async fn read_stanzas(&self, mut negotiated: Box<Negotiated>) -> ReaderEnd {
+        let period = self.terms.policy.load().timeouts.read;
+        let mut watch = Watch::new(period, self.terms.version());
+        loop {
+            if self.credit.is_spent() {
+                Box::pin(self.credit.available()).await;
+            }
+            let allowance = match self.prepare(&mut negotiated, &mut watch) {
+                true => Box::pin(negotiated.throttle.allowance(&self.terms.policy)).await,
+                false => usize::MAX,
+            };
+            let next = poll_fn(|cx| self.poll_next(&mut negotiated, &mut watch, allowance, cx));
+            if let Some(end) = self.take(next.await, &mut watch) {
+                return end;
+            }
+        }
+    }
+
+    /// Takes over what the terms say now. Whether the rate of bytes is bounded.
+    fn prepare(&self, negotiated: &mut Negotiated, watch: &mut Watch) -> bool {
+        let Negotiated {
+            parser,
+            throttle,
+            handle,
+        } = negotiated;
+        if watch.seen != self.terms.version() {
+            watch.follow(&self.terms, parser);
+            throttle.follow_for(&self.terms.policy, Some(&handle.jid));
+        }
+        throttle.is_on()
+    }
+
+    fn poll_next(
+        &self,
+        negotiated: &mut Negotiated,
+        watch: &mut Watch,
+        allowance: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
         let seen = watch.seen;
-        let read = connection.read_at_most(allowance, |bytes| {
-            throttle.spend(bytes);
-            if terms.version() != seen {
-                parser.set_limits(limits_of(terms));
+        let read = self.connection.poll_read(cx, allowance, |bytes| {
+            negotiated.throttle.spend(bytes);
+            if self.terms.version() != seen {
+                negotiated.parser.set_limits(limits_of(&self.terms));
             }
             match bytes {
                 [] => Batch {
                     stanzas: Vec::new(),
                     end: Some(ReaderEnd::Eof),
                 },
-                bytes => parse(parser, bytes),
+                bytes => parse(&mut negotiated.parser, bytes),
             }
         });
-        let batch = tokio::select! {
-            biased;
-            batch = read => match batch {
-                Ok(batch) => batch,
-                // A client that closes inside TLS without saying so.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return ReaderEnd::Eof,
-                Err(error) => return ReaderEnd::Lost(error),
-            },
-            news = watch.news(terms) => {
-                match news {
-                    News::Dead => return ReaderEnd::Error(Box::new(StreamCondition::ConnectionTimeout.into())),
-                    News::Silence => drop(offer(session, Silent)),
-                    News::Change => {}
-                }
-                continue;
-            }
-        };
-        watch.heard();
-        if let Some(end) = hand_over(batch, session, credit) {
-            return end;
+        match read {
+            Poll::Ready(read) => Poll::Ready(Next::Read(read)),
+            Poll::Pending => watch.poll_news(&self.terms, cx).map(Next::News),
         }
+    }
+
+    /// Passes on what came; how the stream ended, if it did.
+    fn take(&self, next: Next, watch: &mut Watch) -> Option<ReaderEnd> {
+        match next {
+            Next::Read(Ok(batch)) => {
+                watch.heard();
+                self.hand_over(batch)
+            }
+            // A client that closes inside TLS without saying so.
+            Next::Read(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Some(ReaderEnd::Eof)
+            }
+            Next::Read(Err(error)) => Some(ReaderEnd::Lost(error)),
+            Next::News(News::Dead) => {
+                let error = StreamCondition::ConnectionTimeout.into();
+                Some(ReaderEnd::Error(Box::new(error)))
+            }
+            Next::News(News::Silence) => {
+                drop(offer(&self.session, Silent));
+                None
+            }
+            Next::News(News::Change) => None,
+        }
+    }
+
+    /// Gives the session what was read; how the stream ended, if it did.
+    fn hand_over(&self, batch: Batch) -> Option<ReaderEnd> {
+        if !batch.stanzas.is_empty() {
+            self.credit.batches.set(self.credit.batches.get() + 1);
+            if offer(&self.session, Received(batch.stanzas)).is_err() {
+                return Some(ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into()));
+            }
+        }
+        batch.end
     }
 }
 
 /// The bounds of what an authenticated client sends.
 fn limits_of(terms: &Terms) -> Limits {
     Limits::CLIENT.with_stanza_bytes(terms.policy.load().limits.stanza)
-}
-
-/// Gives the session what was read; how the stream ended, if it did.
-fn hand_over(batch: Batch, session: &Slot<Session>, credit: &Credit) -> Option<ReaderEnd> {
-    if !batch.stanzas.is_empty() {
-        credit.batches.set(credit.batches.get() + 1);
-        if offer(session, Received(batch.stanzas)).is_err() {
-            return Some(ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into()));
-        }
-    }
-    batch.end
 }
 
 fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
@@ -291,12 +338,11 @@ impl Watch {
         self.timer.as_mut().reset(since + period);
     }
 
-    async fn news(&mut self, terms: &Terms) -> News {
-        poll_fn(|cx| match terms.poll_change(self.seen, cx) {
+    fn poll_news(&mut self, terms: &Terms, cx: &mut Context<'_>) -> Poll<News> {
+        match terms.poll_change(self.seen, cx) {
             Poll::Ready(()) => Poll::Ready(News::Change),
             Poll::Pending => self.poll_silence(cx),
-        })
-        .await
+        }
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<News> {

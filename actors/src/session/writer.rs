@@ -6,9 +6,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Terms;
+use super::{Session, TaskFailed, Terms, WriterEnded};
 use crate::connection::Connection;
+use crate::offer::offer;
 use crate::outbound::{Next, Outbound};
+use crate::supervise::Slot;
 
 /// How the outgoing side of a connection ended.
 #[derive(Debug)]
@@ -23,27 +25,52 @@ pub(crate) enum WriterEnd {
     Broken(io::Error),
 }
 
-/// Writes what is queued until the queue ends.
-///
-/// A peer that takes no byte for `timeouts.send` ends it, however often more is queued meanwhile.
-/// What is rare is boxed: every idle session carries the size of this future.
-pub(crate) async fn run(
-    connection: Connection,
-    outbound: Arc<Outbound>,
-    terms: Rc<Terms>,
-) -> WriterEnd {
-    let mut portion = Portion::default();
-    loop {
-        match poll_fn(|cx| portion.poll(&connection, &outbound, cx)).await {
-            Progress::Written => outbound.recycle(portion.take()),
-            Progress::Blocked => {
-                let rest = Box::pin(wait_for_room(&mut portion, &connection, &outbound, &terms));
-                if let Err(end) = rest.await {
-                    return end;
+/// What the writer works with; its steps borrow it, as the reader's do.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) outbound: Arc<Outbound>,
+    pub(super) session: Slot<Session>,
+    pub(super) terms: Rc<Terms>,
+}
+
+/// Tells the session of a panic, so that it does not go on with half of itself.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _session_is_gone = offer(&self.session, TaskFailed("writer"));
+        }
+    }
+}
+
+impl Writer {
+    /// Writes what is queued until the queue ends, and tells the session how it did.
+    pub(super) async fn run(&self) {
+        let end = self.write().await;
+        let _session_is_gone = offer(&self.session, WriterEnded(end));
+    }
+
+    /// A peer that takes no byte for `timeouts.send` ends it, however often more is queued
+    /// meanwhile. What is rare is boxed: every idle session carries the size of this future.
+    async fn write(&self) -> WriterEnd {
+        let mut portion = Portion::default();
+        loop {
+            let progress = poll_fn(|cx| portion.poll(&self.connection, &self.outbound, cx));
+            match progress.await {
+                Progress::Written => self.outbound.recycle(portion.take()),
+                Progress::Blocked => {
+                    let rest = Box::pin(wait_for_room(
+                        &mut portion,
+                        &self.connection,
+                        &self.outbound,
+                        &self.terms,
+                    ));
+                    if let Err(end) = rest.await {
+                        return end;
+                    }
                 }
+                Progress::Finish => return Box::pin(finish(&self.connection, &self.terms)).await,
+                Progress::End(end) => return end,
             }
-            Progress::Finish => return Box::pin(finish(&connection, &terms)).await,
-            Progress::End(end) => return end,
         }
     }
 }

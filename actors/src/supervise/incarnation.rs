@@ -27,7 +27,7 @@ pub(crate) enum End {
     /// As it was told to, for a fresh value.
     Restart,
     /// By a panic at work. A panic of an actor that stops is counted and changes nothing.
-    Panicked(Failure),
+    Panicked(Box<Failure>),
 }
 
 /// The future of one life. It is polled by the actor's own task, no other task stands behind it.
@@ -145,7 +145,7 @@ impl<A: Supervise> Future for Incarnation<A> {
         let was_stopping = this.is_stopping();
         let burial = this.bury();
         match step.and(burial) {
-            Err(failure) if !was_stopping => return Poll::Ready(End::Panicked(failure)),
+            Err(failure) if !was_stopping => return Poll::Ready(End::Panicked(Box::new(failure))),
             Err(failure) => this.note(failure),
             Ok(()) => {}
         }

@@ -78,40 +78,69 @@ enum Next {
     End,
 }
 
-/// Runs the actor until it ends for good.
-pub(crate) async fn run<A: Supervise>(
-    tree: Tree,
-    cell: Arc<Cell<A>>,
-    mailbox: AddressReceiver<A>,
-    mut factory: impl Build<A>,
-) {
-    let member = Membership { tree, cell };
-    let mut history = History::new(A::restart_policy());
-    let mut mailbox = Some(mailbox);
-    loop {
-        let end = match begin(&member, mailbox.take(), &mut factory) {
+/// The task of one actor.
+pub(crate) struct Task<A: Supervise, B> {
+    member: Membership<A>,
+    mailbox: Option<AddressReceiver<A>>,
+    factory: B,
+    /// The failures that still count: most actors never have one.
+    history: Option<Box<History>>,
+}
+
+impl<A: Supervise, B: Build<A>> Task<A, B> {
+    pub(crate) fn new(
+        tree: Tree,
+        cell: Arc<Cell<A>>,
+        mailbox: AddressReceiver<A>,
+        factory: B,
+    ) -> Self {
+        Self {
+            member: Membership { tree, cell },
+            mailbox: Some(mailbox),
+            factory,
+            history: None,
+        }
+    }
+
+    /// Runs the actor on this thread until it ends for good, and takes it out of the tree then. The steps borrow: what
+    /// is passed on by value has its place in each future it passes through.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an asynchronous function would hold the task twice"
+    )]
+    pub(crate) fn run(mut self) -> impl Future<Output = ()> {
+        async move {
+            while self.live().await {
+                self.member.cell.entry.begin_again();
+                self.member.tree.count_restart(A::KIND);
+            }
+        }
+    }
+
+    /// One life; whether there is to be another.
+    async fn live(&mut self) -> bool {
+        let end = match begin(&self.member, self.mailbox.take(), &mut self.factory) {
             Ok(life) => life.await,
             Err(end) => end,
         };
-        member.cell.entry.dismiss_inspectors();
-        let next = match end {
-            End::Stopped => Next::End,
-            End::Restart if factory.can_rebuild() => {
-                history = History::new(A::restart_policy());
-                Next::Rebuild
+        self.member.cell.entry.dismiss_inspectors();
+        match end {
+            End::Stopped => false,
+            End::Restart => {
+                self.history = None;
+                self.factory.can_rebuild()
             }
-            End::Restart => Next::End,
+            // Boxed, since it is rare and would add to every task.
             End::Panicked(failure) => {
-                // Boxed, since it is rare and would add to every task.
-                let can_rebuild = factory.can_rebuild();
-                Box::pin(after_panic(&member, failure, &mut history, can_rebuild)).await
+                let next = Box::pin(after_panic(
+                    &self.member,
+                    *failure,
+                    &mut self.history,
+                    self.factory.can_rebuild(),
+                ));
+                matches!(next.await, Next::Rebuild)
             }
-        };
-        if matches!(next, Next::End) {
-            return;
         }
-        member.cell.entry.begin_again();
-        member.tree.count_restart(A::KIND);
     }
 }
 
@@ -132,7 +161,7 @@ fn begin<A: Supervise>(
         Ok(None) => Err(End::Stopped),
         Err(failure) => {
             member.cell.close_mailbox();
-            Err(End::Panicked(failure))
+            Err(End::Panicked(Box::new(failure)))
         }
     }
 }
@@ -140,12 +169,12 @@ fn begin<A: Supervise>(
 async fn after_panic<A: Supervise>(
     member: &Membership<A>,
     failure: Failure,
-    history: &mut History,
+    history: &mut Option<Box<History>>,
     can_rebuild: bool,
 ) -> Next {
     let entry = &member.cell.entry;
     let verdict = if can_rebuild {
-        history.judge(Instant::now())
+        History::judge(history, A::restart_policy(), Instant::now())
     } else {
         Verdict::End
     };
@@ -166,7 +195,7 @@ async fn after_panic<A: Supervise>(
             entry.set_state(State::Failed);
             member.tree.give_up(entry, &failure);
             let next = told(member).await;
-            *history = History::new(A::restart_policy());
+            *history = None;
             next
         }
     }
@@ -206,52 +235,40 @@ impl std::fmt::Display for Verdict {
 
 /// The failures that still count.
 struct History {
-    policy: RestartPolicy,
-    /// Made at the first failure: most actors never need it.
-    trouble: Option<Box<Trouble>>,
-}
-
-struct Trouble {
     backoff: Backoff,
     failures: VecDeque<Instant>,
 }
 
 impl History {
-    fn new(policy: RestartPolicy) -> Self {
-        Self {
-            policy,
-            trouble: None,
-        }
-    }
-
-    fn judge(&mut self, now: Instant) -> Verdict {
+    /// What a failure at `now` leads to; makes the history at the first one.
+    fn judge(history: &mut Option<Box<Self>>, policy: RestartPolicy, now: Instant) -> Verdict {
         let RestartPolicy::Backoff {
             min,
             max,
             give_up_after,
             within,
-        } = self.policy
+        } = policy
         else {
             return Verdict::End;
         };
-        let trouble = self.trouble.get_or_insert_with(|| {
-            Box::new(Trouble {
+        let history = history.get_or_insert_with(|| {
+            Box::new(Self {
                 backoff: Backoff::new(min, max),
                 failures: VecDeque::new(),
             })
         });
-        trouble
+        history
             .failures
             .retain(|&failure| now.duration_since(failure) < within);
-        if trouble.failures.is_empty() {
-            trouble.backoff.reset();
+        if history.failures.is_empty() {
+            history.backoff.reset();
         }
-        trouble.failures.push_back(now);
+        history.failures.push_back(now);
         if give_up_after == 0 {
-            trouble.failures.truncate(1);
-        } else if trouble.failures.len() >= usize::try_from(give_up_after).unwrap_or(usize::MAX) {
+            history.failures.truncate(1);
+        } else if history.failures.len() >= usize::try_from(give_up_after).unwrap_or(usize::MAX) {
             return Verdict::GiveUp;
         }
-        Verdict::Retry(trouble.backoff.next_delay())
+        Verdict::Retry(history.backoff.next_delay())
     }
 }

@@ -675,8 +675,9 @@ async fn an_entry_and_a_task_stay_small() {
     let (tree, alive) = (Tree::new(), Arc::default());
     let (slot, mailbox) = tree.admit::<Probe>(name("a")).expect("free");
     let factory = super::run::Once::new(move |_: &Slot<Probe>| Probe::new(Fault::None, &alive));
-    let task = size_of_val(&super::run::run(tree, slot.0, mailbox, factory));
-    assert!(task < 300, "{task} bytes beside the actor and its context");
+    let task = size_of_val(&super::run::Task::new(tree, slot.0, mailbox, factory).run());
+    // With what tokio keeps beside it, 256 bytes.
+    assert!(task <= 144, "{task} bytes beside the actor and its context");
 }
 
 #[actix::test]

@@ -17,7 +17,7 @@ use super::Supervise;
 use super::cell::{Cell, Child, Entry, Slot};
 use super::incarnation::guarded;
 use super::path::ActorPath;
-use super::run::{Again, Build, Once, run};
+use super::run::{Again, Build, Once, Task};
 use super::signals::{KILL, PANIC, RESTART, STOP};
 use crate::observe::{Failure, Observation, State, Status, Tally};
 
@@ -116,12 +116,8 @@ impl Tree {
         F: FnOnce(&Slot<A>) -> A + 'static,
     {
         let (slot, mailbox) = self.admit::<A>(path)?;
-        actix_rt::spawn(run(
-            self.clone(),
-            Arc::clone(&slot.0),
-            mailbox,
-            Once::new(factory),
-        ));
+        let (tree, cell) = (self.clone(), Arc::clone(&slot.0));
+        actix_rt::spawn(Task::new(tree, cell, mailbox, Once::new(factory)).run());
         Ok(slot)
     }
 
@@ -385,12 +381,8 @@ struct Boarding<A: Supervise> {
 impl<A: Supervise> Boarding<A> {
     fn start(mut self, factory: impl Build<A> + 'static) {
         if let Some(mailbox) = self.mailbox.take() {
-            actix_rt::spawn(run(
-                self.tree.clone(),
-                Arc::clone(&self.cell),
-                mailbox,
-                factory,
-            ));
+            let (tree, cell) = (self.tree.clone(), Arc::clone(&self.cell));
+            actix_rt::spawn(Task::new(tree, cell, mailbox, factory).run());
         }
     }
 }

@@ -25,14 +25,18 @@ fn terms(set: &str) -> Rc<Terms> {
     )))
 }
 
+async fn news(watch: &mut Watch, terms: &Terms) -> News {
+    poll_fn(|cx| watch.poll_news(terms, cx)).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_is_asked_about_once_and_then_it_is_the_end() {
     let terms = terms("timeouts.read=\"10s\"");
     let since = Instant::now();
     let mut watch = Watch::new(10 * SECOND, terms.version());
-    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(news(&mut watch, &terms).await, News::Silence);
     assert_eq!(since.elapsed(), 10 * SECOND);
-    assert_eq!(watch.news(&terms).await, News::Dead);
+    assert_eq!(news(&mut watch, &terms).await, News::Dead);
     assert_eq!(since.elapsed(), 20 * SECOND);
 }
 
@@ -43,11 +47,11 @@ async fn any_byte_begins_a_new_period() {
     let mut watch = Watch::new(10 * SECOND, terms.version());
     tokio::time::advance(9 * SECOND).await;
     watch.heard();
-    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(news(&mut watch, &terms).await, News::Silence);
     assert_eq!(since.elapsed(), 19 * SECOND);
     watch.heard();
     assert_eq!(
-        watch.news(&terms).await,
+        news(&mut watch, &terms).await,
         News::Silence,
         "the question was answered"
     );
@@ -62,9 +66,9 @@ async fn another_period_holds_for_the_silence_that_is_under_way() {
     tokio::time::advance(2 * SECOND).await;
     terms.policy.store(config("timeouts.read=\"3s\""));
     terms.changed();
-    assert_eq!(watch.news(&terms).await, News::Change);
+    assert_eq!(news(&mut watch, &terms).await, News::Change);
     watch.follow(&terms, &mut parser);
-    assert_eq!(watch.news(&terms).await, News::Silence);
+    assert_eq!(news(&mut watch, &terms).await, News::Silence);
     assert_eq!(since.elapsed(), 3 * SECOND);
 }
 
@@ -79,8 +83,8 @@ async fn news_of_a_change_wake_the_reader() {
         other.changed();
     };
     let since = Instant::now();
-    let (news, ()) = tokio::join!(watch.news(&terms), change);
-    assert_eq!((news, since.elapsed()), (News::Change, SECOND));
+    let (told, ()) = tokio::join!(news(&mut watch, &terms), change);
+    assert_eq!((told, since.elapsed()), (News::Change, SECOND));
 }
 
 #[tokio::test(start_paused = true)]
