@@ -61,6 +61,9 @@ const TESTS: &[(&str, Test)] = &[
     ("a write without an account is refused", |store| {
         accounts::writes_need_an_account(store).boxed()
     }),
+    ("a mark without an account is refused", |store| {
+        accounts::marks_need_an_account(store).boxed()
+    }),
     ("a read without an account is empty", |store| {
         accounts::reads_without_account_are_empty(store).boxed()
     }),

@@ -73,17 +73,30 @@ pub(super) fn assemble(
         }
         out.sort_by_key(|problem| (problem.span.line, !problem.is_error()));
     }
+    Round {
+        ruleset: ruleset(host, candidates, tools, drafts),
+        diagnostics,
+    }
+}
+
+/// The drafts, numbered and connected.
+fn ruleset(
+    host: &str,
+    candidates: &[Candidate],
+    mut tools: Tools<'_>,
+    drafts: Vec<(u32, Vec<RuleDraft>)>,
+) -> Ruleset {
+    let options = tools.options;
     let attached = attached(&mut tools.numbers, options);
     let mut chains = chains(&tools.numbers, drafts, options, &attached);
     let counters = Counters::new(number_rules(&mut chains));
     let needs = chains.iter().map(|chain| chain.needs);
     let all_needs = needs.fold(Needs::NONE, Needs::union);
-    let ruleset = Ruleset {
+    let scripts = candidates.iter().map(|candidate| candidate.loaded.clone());
+    Ruleset {
         host: host.into(),
-        scripts: candidates
-            .iter()
-            .map(|candidate| candidate.loaded.clone())
-            .collect(),
+        scripts: scripts.collect(),
+        is_any_traced: candidates.iter().any(|one| one.loaded.is_traced),
         chains,
         names: tools.numbers.chains.clone(),
         events: events(&tools.numbers, options),
@@ -94,10 +107,6 @@ pub(super) fn assemble(
         limits: options.limits,
         hasher: RandomState::new(),
         counters,
-    };
-    Round {
-        ruleset,
-        diagnostics,
     }
 }
 

@@ -197,10 +197,14 @@ pub(super) async fn writes_need_an_account(store: Arc<dyn Store>) {
         store.set_private_xml(&nobody, key, Bytes::new(), 10).await,
         Err(refused.clone())
     );
-    assert_eq!(
-        store.set_vcard(&nobody, Bytes::new()).await,
-        Err(refused.clone())
-    );
+    assert_eq!(store.set_vcard(&nobody, Bytes::new()).await, Err(refused));
+}
+
+pub(super) async fn marks_need_an_account(store: Arc<dyn Store>) {
+    let nobody = user("nobody");
+    let refused = StoreError::NoAccount {
+        user: nobody.clone(),
+    };
     let mark = UserMark {
         name: "spammer".into(),
         marked_at_ms: 1,

@@ -166,6 +166,13 @@ async fn act_personal(store: &dyn Store, act: &Act) -> String {
                     .await
             )
         }
+        _ => act_on_marks(store, act).await,
+    }
+}
+
+async fn act_on_marks(store: &dyn Store, act: &Act) -> String {
+    let name = |who: &usize| ["juliet", "nurse"][*who];
+    match act {
         Act::Mark(who, n, marked_at_ms) => {
             let mark = UserMark {
                 name: n.to_string(),
