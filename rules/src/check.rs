@@ -221,11 +221,13 @@ fn older_version(previous: Option<&Ruleset>, candidate: &Candidate) -> Option<Ca
 
 /// Whether the last `@@ trace` of a script asks for traces.
 fn is_traced(parsed: &Parsed) -> bool {
-    let values = parsed.items.iter().filter_map(|item| match item {
+    let mut values = parsed.items.iter().filter_map(|item| match item {
         Item::Metadata(metadata) if metadata.key.text == "trace" => Some(&*metadata.value.text),
         _ => None,
     });
-    values.last().is_some_and(|value| TRACE_ON.contains(&value))
+    values
+        .next_back()
+        .is_some_and(|value| TRACE_ON.contains(&value))
 }
 
 /// What is said of a text that is not even parsed.

@@ -86,6 +86,7 @@ pub(crate) enum Value {
 pub struct Ruleset {
     pub(crate) host: Box<str>,
     pub(crate) scripts: Vec<LoadedScript>,
+    pub(crate) is_any_traced: bool,
     pub(crate) chains: Vec<Chain>,
     pub(crate) names: AHashMap<Box<str>, ChainId>,
     /// Chains that run when a server event of that name is fired.
@@ -141,7 +142,7 @@ impl Ruleset {
     /// True if [`Self::is_traced`] is of any script.
     #[must_use]
     pub fn is_any_traced(&self) -> bool {
-        self.scripts.iter().any(|script| script.is_traced)
+        self.is_any_traced
     }
 
     /// Names of the chains that hold rules.

@@ -1,5 +1,6 @@
 //! What operators are shown of one evaluation. `UPDATE_GOLDEN=1` rewrites the expected texts.
 
+#![expect(clippy::expect_used, reason = "a helper of tests may stop them")]
 #![expect(
     clippy::disallowed_methods,
     reason = "scripts and expected texts stand in files"
