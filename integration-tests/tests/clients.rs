@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 /// The folder with the clients' scripts.
-fn scripts() -> PathBuf {
+pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
 /// Where `cargo xtask test` puts what it installs for tests.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     target.join("tools")
 }

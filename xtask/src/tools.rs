@@ -1,4 +1,4 @@
-//! What the tests need from outside: other people's clients, and a Python with slixmpp.
+//! What the tests need from outside: other people's clients, and a Python with slixmpp and the parser of OpenMetrics.
 
 use std::path::Path;
 
@@ -18,6 +18,8 @@ const PROGRAMS: &[(&str, &str)] = &[
 
 /// Pinned, so that a release of theirs never changes the outcome of ours.
 const SLIXMPP: &str = "slixmpp==1.17.0";
+/// What reads our metrics in a test: the parser of OpenMetrics by Prometheus' own project.
+const PROMETHEUS: &str = "prometheus_client==0.26.0";
 
 /// The Debian package with the scripts that ship with mod_firewall, and where they are in it.
 const MODULES: &str = "prosody-modules";
@@ -91,14 +93,22 @@ fn make_venv(venv: &Path) -> Result<()> {
     succeed(command("python3", &["-m", "venv", "--clear", &path]))?;
     succeed(command(
         &format!("{path}/bin/pip"),
-        &["install", "-q", "--disable-pip-version-check", SLIXMPP],
+        &[
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            SLIXMPP,
+            PROMETHEUS,
+        ],
     ))
 }
 
 fn is_usable(venv: &Path) -> bool {
     let python = venv.join("bin/python").display().to_string();
     let version = SLIXMPP.rsplit('=').next().unwrap_or_default();
-    let check = format!("import slixmpp; assert slixmpp.__version__ == '{version}'");
+    let check = format!(
+        "import slixmpp, prometheus_client.openmetrics; assert slixmpp.__version__ == '{version}'"
+    );
     run_quietly(&python, &["-c", &check]).is_ok()
 }
 
