@@ -58,6 +58,8 @@ pub enum Code {
     Test,
     /// A `%TEST` block whose stanza met another fate than expected.
     TestFailed,
+    /// A script that the formatter can not lay out.
+    Layout,
     /// A line of a context that can not be read, or does not fit the scripts.
     Context,
     /// A kind that no stanza is of.
@@ -117,6 +119,7 @@ impl Code {
             Self::Unsupported => "unsupported",
             Self::Test => "test",
             Self::TestFailed => "test-failed",
+            Self::Layout => "layout",
             Self::Context => "context",
             Self::UnknownKind => "unknown-kind",
             Self::UnknownType => "unknown-type",

@@ -38,6 +38,7 @@ mod events;
 pub mod explain;
 mod expression;
 mod facts;
+pub mod format;
 mod index;
 mod jid_pattern;
 mod limiter;

@@ -6,4 +6,4 @@ pub mod ast;
 pub mod lexer;
 pub mod parser;
 pub mod span;
-mod test_block;
+pub(crate) mod test_block;

@@ -22,6 +22,19 @@ impl Loader for AnyFile {
     }
 }
 
+/// Lays a script out, twice: the second time changes nothing.
+fn layout(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(once) = rules::format::format(text).inspect_err(|errors| {
+        assert!(errors.iter().all(|error| error.code.name() != "layout"));
+    }) else {
+        return;
+    };
+    assert_eq!(rules::format::format(&once).as_deref(), Ok(&*once));
+}
+
 /// Compiles any bytes as a script; if they load, runs every chain and loads them once more over themselves.
 pub fn rule_parser(data: &[u8]) {
     let options = Options {
@@ -36,6 +49,7 @@ pub fn rule_parser(data: &[u8]) {
         text: data.to_vec(),
     };
     let sources = [source];
+    layout(data);
     let compiled = compile("example.com", &sources, &options, &AnyFile, None);
     for report in &compiled.reports {
         assert!(report.diagnostics.is_empty() || !report.render(true).is_empty());

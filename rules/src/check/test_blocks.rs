@@ -34,7 +34,9 @@ use plan::{Plan, Step};
 /// Blocks that one script may have.
 pub const MAX_TESTS: usize = 500;
 /// Stanzas that all blocks of a script may send, repeated ones included.
-pub const MAX_STANZAS: u32 = 10_000;
+pub const MAX_STANZAS: u32 = 2_000;
+/// Steps that one stanza may take at most.
+const MAX_STEPS: u64 = 1_000_000;
 /// Hosts that the blocks of a script may name.
 const MAX_HOSTS: usize = 8;
 
@@ -207,6 +209,7 @@ impl Bench<'_> {
             let loader = EmptyLists(self.loader);
             let round = assemble(host, self.candidates, self.options, &loader, None);
             let mut ruleset = round.ruleset;
+            ruleset.limits.steps = ruleset.limits.steps.min(MAX_STEPS);
             for chain in &mut ruleset.chains {
                 if !chain.name.starts_with("user/") {
                     chain.parts.retain(|part| part.script == self.number);

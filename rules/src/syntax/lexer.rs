@@ -30,7 +30,7 @@ impl Line<'_> {
 }
 
 /// White space as the C locale knows it; the line feed never reaches here.
-fn is_blank(c: char) -> bool {
+pub(crate) fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\u{b}' | '\u{c}')
 }
 

@@ -14,11 +14,30 @@ use crate::diagnostic::{Code, Diagnostic};
 /// Bytes that the stanza of a test may have.
 const MAX_STANZA: usize = 256 * 1024;
 
+/// The lines of a stanza, taken until they are complete.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StanzaLines {
+    text: String,
+}
+
+impl StanzaLines {
+    /// Takes a line; true if it completes the stanza.
+    pub(crate) fn add(&mut self, line: &str) -> bool {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(line);
+        line.ends_with('>')
+            && self.text.len() <= MAX_STANZA
+            && Stanza::from_xml(self.text.as_bytes(), &Limits::default()).is_ok()
+    }
+}
+
 /// A block that is being read.
 #[derive(Debug)]
 pub(super) struct Block {
     test: Test,
-    stanza: Option<Text>,
+    stanza: Option<(StanzaLines, Span)>,
 }
 
 /// What a block made of a line.
@@ -77,17 +96,14 @@ impl Block {
         if text.is_empty() {
             return Taken::No;
         }
-        if let Some(stanza) = &mut self.stanza {
-            stanza.text.push('\n');
-            stanza.text.push_str(text);
-            stanza.span.end = line.span.end;
-            self.complete();
-        } else if text.starts_with('<') {
-            self.stanza = Some(Text {
-                text: text.to_owned(),
-                span: line.span,
-            });
-            self.complete();
+        if self.stanza.is_some() || text.starts_with('<') {
+            let (stanza, span) = self
+                .stanza
+                .get_or_insert_with(|| (StanzaLines::default(), line.span));
+            span.end = line.span.end;
+            if stanza.add(text) {
+                self.complete();
+            }
         } else if text.starts_with(['#', ';']) {
             return Taken::Yes;
         } else if text.starts_with("::") || text.starts_with('%') || text.starts_with("@@") {
@@ -103,31 +119,30 @@ impl Block {
     }
 
     fn complete(&mut self) {
-        let is_whole = |stanza: &mut Text| {
-            let text = stanza.text.as_str();
-            text.ends_with('>')
-                && text.len() <= MAX_STANZA
-                && Stanza::from_xml(text.as_bytes(), &Limits::default()).is_ok()
-        };
-        let whole = self.stanza.take_if(is_whole);
+        let whole = self.stanza.take().map(|(lines, span)| Text {
+            text: lines.text,
+            span,
+        });
         self.test.lines.extend(whole.map(TestLine::Stanza));
     }
 
     /// The test, and what is wrong with a stanza that did not end.
     pub(super) fn finish(mut self) -> (Test, Option<Diagnostic>) {
-        let unfinished = self.stanza.take().map(|stanza| unreadable(&stanza));
+        let unfinished = self
+            .stanza
+            .take()
+            .map(|(lines, span)| unreadable(&lines, span));
         (self.test, unfinished)
     }
 }
 
-fn unreadable(stanza: &Text) -> Diagnostic {
+fn unreadable(stanza: &StanzaLines, span: Span) -> Diagnostic {
     let read = Stanza::from_xml(stanza.text.as_bytes(), &Limits::default());
     let reason = match read {
         Err(error) => error.to_string(),
         Ok(_) => format!("it has more than {MAX_STANZA} bytes"),
     };
     let message = format!("the stanza can not be read: {reason}");
-    let span = Span::new(stanza.span.start, stanza.span.end, stanza.span.line);
     Diagnostic::error(Code::Test, span, message).with_help(
         "write one message, presence or iq, all of it before the next statement or empty line",
     )
