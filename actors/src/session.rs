@@ -123,7 +123,7 @@ pub struct Session {
     bound: Option<Bound>,
     /// Stanzas that wait behind a stalled one.
     queue: VecDeque<Stanza>,
-    stalled: Option<Stalled>,
+    stalled: Option<Box<Stalled>>,
     /// The timer of the next try of what is stalled.
     retry: Option<SpawnHandle>,
     ending: Ending,

@@ -214,7 +214,8 @@ impl Drop for Membership {
 pub struct Permits {
     _node: Place,
     _listener: Place,
-    _peer: Option<PeerPlace>,
+    // Boxed: few listeners bound what one peer may have.
+    _peer: Option<Box<PeerPlace>>,
 }
 
 /// Why a connection is refused.
@@ -284,7 +285,8 @@ impl Counters {
         let is_exempt = address.to_canonical().is_loopback();
         let peer = match capacity.peer {
             Some(limit) if !is_exempt => {
-                Some(self.peers.take(address, limit).ok_or(AtCapacity::Peer)?)
+                let place = self.peers.take(address, limit);
+                Some(Box::new(place.ok_or(AtCapacity::Peer)?))
             }
             _ => None,
         };

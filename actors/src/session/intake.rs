@@ -63,7 +63,7 @@ impl Session {
 
     /// Goes on where something stalled.
     pub(super) fn advance(&mut self, context: &mut Context<Self>) {
-        let mut result = match self.stalled.take() {
+        let mut result = match self.stalled.take().map(|stalled| *stalled) {
             None => Ok(()),
             Some(Stalled::Routing(deliver, tries)) => self.dispatch(deliver, tries + 1),
             Some(Stalled::Settling(stanza)) => self.settle(stanza, context),
@@ -92,7 +92,7 @@ impl Session {
             Stalled::Routing(..) => RETRY,
             Stalled::Settling(_) | Stalled::Deciding(_) => LOOK_AGAIN,
         };
-        self.stalled = Some(stalled);
+        self.stalled = Some(Box::new(stalled));
         // A timer of another stall may be a long one.
         if let Some(earlier) = self.retry.take() {
             context.cancel_future(earlier);
