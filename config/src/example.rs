@@ -1,5 +1,6 @@
 //! Renders the reference and the commented example from the declarations of the keys.
 
+use crate::equals;
 use crate::schema::{Key, Preset, ROOT, SectionSpec};
 
 const REFERENCE_HEAD: &str = "\
@@ -48,6 +49,11 @@ key says when a change holds: *at once*, for *new connections*, after the *liste
 reopened* (which happens by itself and keeps the sessions), or only after a *restart*; a reload that
 would need a restart says so and leaves that key as it was.
 
+## Other servers
+
+The keys of the network layer say under *Elsewhere* what Prosody and Stalwart call the same thing. One of their names in our
+file is an error that names ours.
+
 ";
 
 const EXAMPLE_HEAD: &str = "\
@@ -81,7 +87,14 @@ fn reference_section(section: &SectionSpec, above: &str, text: &mut String) {
         push_wrapped(text, key.doc, "");
         text.push_str(&format!("\n- Values: {}\n", markdown(&values(key))));
         text.push_str(&format!("- Default: {}\n", default_of(key)));
-        text.push_str(&format!("- Change: {}\n\n", key.reload.describe()));
+        text.push_str(&format!("- Change: {}\n", key.reload.describe()));
+        let key = format!("{path}.{}", key.name);
+        match equals::elsewhere(&key) {
+            Some(names) => text.push_str(&format!("- Elsewhere: {names}\n")),
+            None if equals::concerns(&key) => text.push_str("- Elsewhere: no equal\n"),
+            None => {}
+        }
+        text.push('\n');
     }
     for inner in section.tables {
         reference_section(inner, &path, text);

@@ -19,6 +19,7 @@
 mod authentication;
 mod checker;
 mod diff;
+mod equals;
 mod example;
 mod extra_chains;
 mod firewall;
