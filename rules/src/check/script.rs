@@ -151,6 +151,12 @@ impl Tools<'_> {
                     let message = "a missing file counts as an empty list here: write `missing: ignore` to say so, or leave it out";
                     warnings.push(Refusal::new(Code::Suspicious, message));
                 }
+                let strays = list::strays::strays(&value, &definition.backend);
+                warnings.extend(
+                    strays
+                        .into_iter()
+                        .map(|stray| Refusal::new(Code::Suspicious, stray)),
+                );
                 let contents = self.loader.list(&definition).map_err(unreadable)?;
                 Object::List(Arc::new(List::new(definition, contents)))
             }

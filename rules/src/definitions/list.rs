@@ -7,6 +7,7 @@ pub mod contents;
 pub mod definition;
 pub mod http;
 mod look_up;
+pub(crate) mod strays;
 
 use std::borrow::Cow;
 use std::sync::Arc;

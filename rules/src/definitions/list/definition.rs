@@ -345,16 +345,16 @@ fn parse_filters(text: &str) -> Result<Vec<Filter>, Refusal> {
         .collect()
 }
 
+/// What stands in parentheses behind the first word.
+pub(super) fn inside(value: &str) -> Option<&str> {
+    let at = value.find(char::is_whitespace)?;
+    let rest = value.get(at..)?.trim_start().strip_prefix('(')?;
+    rest.rfind(')').and_then(|end| rest.get(..end))
+}
+
 /// `(key: value, key: value)` behind the first word; a value ends at the next comma.
 fn options(value: &str) -> Vec<(&str, &str)> {
-    let Some(at) = value.find(char::is_whitespace) else {
-        return Vec::new();
-    };
-    let rest = value.get(at..).unwrap_or_default().trim_start();
-    let inside = rest
-        .strip_prefix('(')
-        .and_then(|rest| rest.rfind(')').and_then(|end| rest.get(..end)));
-    let Some(mut inside) = inside else {
+    let Some(mut inside) = inside(value) else {
         return Vec::new();
     };
     let mut found = Vec::new();
