@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["portcullis", "portcullis-xmpp"],
     ),
     ("portcullis-bench", &[]),
-    ("xtask", &["portcullis-rules"]),
+    ("xtask", &["portcullis-rules", "portcullis-xmpp"]),
 ];
 
 /// Crates that only these may name, so that the rest stays free of actors and of I/O.

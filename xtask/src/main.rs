@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod bench;
+mod differential;
 mod directions;
 mod fuzz;
 mod licences;
@@ -20,6 +21,8 @@ enum Task {
     Test(test::Options),
     /// Run a folder of firewall vectors.
     Vectors(vectors::Options),
+    /// Compare random scripts and stanzas with the real mod_firewall.
+    Differential(differential::Options),
     /// Fuzz the parsers for a while.
     Fuzz(fuzz::Options),
     /// Run our node, Prosody, ejabberd and a bare relay under the same load and write docs/performance.md.
@@ -30,6 +33,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::Test(options) => test::run(&options),
         Task::Vectors(options) => vectors::run(&options),
+        Task::Differential(options) => differential::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(options).map(|()| ExitCode::SUCCESS),
     }

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::shell::{cargo, has_program, root, run_and_keep, succeed};
-use crate::{directions, fuzz, licences, tools, vectors};
+use crate::{differential, directions, fuzz, licences, tools, vectors};
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, Clone, Args)]
@@ -83,6 +83,11 @@ const STEPS: &[Step] = &[
         name: "vectors",
         about: "the firewall's golden outcomes",
         run: |_| vectors::check(),
+    },
+    Step {
+        name: "differential",
+        about: "random scripts through the real mod_firewall and ours",
+        run: |_| differential::check(),
     },
     Step {
         name: "docs",

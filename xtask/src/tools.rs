@@ -14,16 +14,27 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("g++", "g++"),
     ("cc", "gcc"),
     ("python3", "python3"),
+    (LUA, "lua5.4"),
 ];
+
+/// The Lua that Debian's Prosody is built for, and what Prosody's parser needs in it.
+pub(crate) const LUA: &str = "lua5.4";
+const LUA_EXPAT: &str = "lua-expat";
 
 /// Pinned, so that a release of theirs never changes the outcome of ours.
 const SLIXMPP: &str = "slixmpp==1.17.0";
 /// What reads our metrics in a test: the parser of OpenMetrics by Prometheus' own project.
 const PROMETHEUS: &str = "prometheus_client==0.26.0";
 
-/// The Debian package with the scripts that ship with mod_firewall, and where they are in it.
-const MODULES: &str = "prosody-modules";
-const FIREWALL_SCRIPTS: &str = "usr/lib/prosody/modules/mod_firewall/scripts";
+/// Debian packages that are unpacked and not installed, each with a folder that is in it: Prosody's libraries,
+/// and the modules with mod_firewall and its scripts.
+const UNPACKED: &[(&str, &str)] = &[
+    ("prosody", "usr/lib/prosody/util"),
+    (
+        "prosody-modules",
+        "usr/lib/prosody/modules/mod_firewall/scripts",
+    ),
+];
 
 /// Installs what is missing; does nothing and needs no network when all is there.
 pub(crate) fn install() -> Result<()> {
@@ -38,15 +49,20 @@ pub(crate) fn install() -> Result<()> {
     if needs_venv && run_quietly("python3", &["-c", "import ensurepip"]).is_err() {
         missing.push("python3-venv");
     }
+    if run_quietly(LUA, &["-e", "require 'lxp'"]).is_err() {
+        missing.push(LUA_EXPAT);
+    }
     if !missing.is_empty() {
         install_packages(&missing)?;
     }
     if needs_venv {
         make_venv(&venv)?;
     }
-    let modules = target_directory()?.join("tools/prosody-modules");
-    if !modules.join(FIREWALL_SCRIPTS).is_dir() {
-        unpack(MODULES, &modules)?;
+    for (package, folder) in UNPACKED {
+        let place = target_directory()?.join("tools").join(package);
+        if !place.join(folder).is_dir() {
+            unpack(package, &place)?;
+        }
     }
     println!("all tools are there");
     Ok(())
