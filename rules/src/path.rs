@@ -40,6 +40,8 @@ enum Target {
 pub(crate) struct Path {
     steps: Vec<Step>,
     target: Target,
+    /// True if a step asks for `jabber:client` by name.
+    names_client: bool,
 }
 
 /// What stands at the end of a path.
@@ -51,14 +53,21 @@ pub(crate) enum Value<'a> {
 
 impl Path {
     pub(crate) fn parse(path: &str) -> Result<Self, PathError> {
+        let (steps, target) = Self::parts(path)?;
+        let is_client = |step: &Step| step.ns.as_deref() == Some(CLIENT);
+        Ok(Self {
+            names_client: steps.iter().any(is_client),
+            steps,
+            target,
+        })
+    }
+
+    fn parts(path: &str) -> Result<(Vec<Step>, Target), PathError> {
         let mut steps = Vec::new();
         let mut rest = path;
         loop {
             if let Some(attribute) = rest.strip_prefix('@') {
-                return Ok(Self {
-                    steps,
-                    target: Target::Attribute(attribute.into()),
-                });
+                return Ok((steps, Target::Attribute(attribute.into())));
             }
             let ns = match rest.strip_prefix('{') {
                 Some(inside) => {
@@ -88,7 +97,7 @@ impl Path {
                 } else {
                     Target::Element
                 };
-                return Ok(Self { steps, target });
+                return Ok((steps, target));
             }
         }
     }
@@ -107,7 +116,12 @@ impl Path {
             };
         };
         let mut element = first_child(stanza, first)?;
+        let mut is_own = true;
         for step in steps {
+            is_own = is_own && self.names_client && element.has_ns(CLIENT);
+            if is_own && step.ns.as_deref() == Some(CLIENT) {
+                return None;
+            }
             element = child(element, step)?;
         }
         match &self.target {
@@ -120,6 +134,10 @@ impl Path {
 }
 
 fn first_child<'a>(stanza: &'a Stanza, step: &Step) -> Option<ElementRef<'a>> {
+    // What is in the namespace of the stanza has none of its own that a path could name.
+    if step.ns.as_deref() == Some(CLIENT) {
+        return None;
+    }
     let ns = step.ns.as_deref().unwrap_or(CLIENT);
     match &step.name {
         Some(name) => stanza.child(name, ns),
@@ -142,7 +160,32 @@ fn child<'a>(parent: ElementRef<'a>, step: &Step) -> Option<ElementRef<'a>> {
 pub(crate) fn serialize(element: ElementRef<'_>) -> String {
     let mut xml = XmlWriter::new();
     xml.element(element);
-    String::from_utf8_lossy(&xml.finish()).into_owned()
+    readable(&xml.finish())
+}
+
+/// Canonical XML as rules see it: in the original, quotes in texts and values are escaped too.
+pub(crate) fn readable(canonical: &[u8]) -> String {
+    let canonical = String::from_utf8_lossy(canonical);
+    let mut out = String::with_capacity(canonical.len());
+    let (mut is_tag, mut is_value) = (false, false);
+    for c in canonical.chars() {
+        match c {
+            '<' => is_tag = true,
+            '>' if !is_value => is_tag = false,
+            '\'' if is_tag => is_value = !is_value,
+            '\'' => {
+                out.push_str("&apos;");
+                continue;
+            }
+            '"' => {
+                out.push_str("&quot;");
+                continue;
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -156,6 +199,25 @@ mod tests {
             Value::Text(text) => Some(text.into_owned()),
             Value::Element(element) => Some(serialize(element)),
         }
+    }
+
+    #[test]
+    fn the_namespace_of_the_stanza_has_no_name_in_paths() {
+        let xml = "<message><body>a</body><x><y>b</y></x><f xmlns='urn:f'>\
+                   <message xmlns='jabber:client'><body>c</body></message></f></message>";
+        assert_eq!(value("{jabber:client}body#", xml), None);
+        assert_eq!(value("x/{jabber:client}y#", xml), None);
+        let forwarded = value("{urn:f}f/{jabber:client}message/{jabber:client}body#", xml);
+        assert_eq!(forwarded.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn quotes_in_elements_are_escaped() {
+        let xml = r#"<message><x xmlns='urn:a' y='a"b&apos;c'>"d" 'e' &gt;<z/></x></message>"#;
+        assert_eq!(
+            value("{urn:a}x", xml).as_deref(),
+            Some("<x xmlns='urn:a' y='a&quot;b&apos;c'>&quot;d&quot; &apos;e&apos; &gt;<z/></x>")
+        );
     }
 
     const STANZA: &str =

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use crate::address::split;
 use crate::diagnostic::Code;
 use crate::facts::OriginKind;
+use crate::path::readable;
 use crate::refusal::Refusal;
 use crate::run::{PathId, Run};
 
@@ -219,12 +220,12 @@ impl Term {
                 run.budget.take(run.current().size() as u64 / 8);
                 let mut xml = Vec::new();
                 run.current().write_to(&mut xml);
-                Some(Cow::Owned(String::from_utf8_lossy(&xml).into_owned()))
+                Some(Cow::Owned(readable(&xml)))
             }
             Self::TopTag => {
                 let mut xml = Vec::new();
                 run.current().write_start_tag(&mut xml);
-                Some(Cow::Owned(String::from_utf8_lossy(&xml).into_owned()))
+                Some(Cow::Owned(readable(&xml)))
             }
             Self::Name => Some(Cow::Borrowed(run.stanza.kind().name())),
             Self::Path(path) => run.string(*path),

@@ -213,7 +213,10 @@ impl Parser<'_> {
         self.choices += 1;
         if self.rest.first() == Some(&b')') {
             self.next();
-            // Lua lets a later back-reference to a position capture fail while it runs; it can never match.
+            // It holds no text, so a later back-reference to it is well formed and never matches.
+            if let Some(closed) = self.closed.get_mut(index) {
+                *closed = true;
+            }
             self.push(Node::Position(index));
         } else {
             self.open.push(index);

@@ -119,6 +119,17 @@ fn naive(items: &[(char, char)], text: &str, at: usize) -> Option<usize> {
         .find_map(|count| naive(rest, text, at + count))
 }
 
+#[test]
+fn back_reference_to_a_position_never_matches() {
+    let budget = Budget::new(10_000);
+    for source in ["()%1", "()a?%1", "(()a)%2"] {
+        let pattern = Pattern::new(source.as_bytes(), Mode::Search).expect("pattern");
+        assert!(!pattern.is_match(b"a1", &budget), "{source}");
+    }
+    let optional = Pattern::new(b"(()a)%1", Mode::Search).expect("pattern");
+    assert!(optional.is_match(b"aa", &budget));
+}
+
 proptest! {
     #[test]
     fn engine_agrees_with_the_definition(
