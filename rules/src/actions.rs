@@ -75,7 +75,7 @@ pub(crate) struct Spec {
     pub(crate) syntax: &'static str,
     /// What it does, in Markdown.
     pub(crate) summary: &'static str,
-    /// Rules whose load is a test; the last stands in the reference.
+    /// A script for the reference, with tests of its own that show what the action does.
     pub(crate) example: &'static str,
     pub(crate) parse: Parse,
 }

@@ -7,6 +7,7 @@
 pub mod list;
 pub(crate) mod pattern;
 pub(crate) mod rate;
+pub(crate) mod spec;
 pub(crate) mod zone;
 
 use std::sync::Arc;

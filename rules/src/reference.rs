@@ -4,14 +4,18 @@ use std::fmt::Write as _;
 
 use crate::check::TEST_STATEMENTS;
 use crate::context::STATEMENTS;
+use crate::definitions::spec;
 use crate::{MAX_STANZAS, MAX_TESTS, actions, conditions};
 
 /// `docs/rules-reference.md` as it should be.
 #[must_use]
 pub fn render() -> String {
     let mut out = String::from(
-        "# Rules reference\n\nGenerated from the source of the conditions and actions; do not edit. Every example runs as a test.\n\n## Conditions\n",
+        "# Rules reference\n\nGenerated from the source of definitions, conditions and actions; do not edit. Every example runs as a test. The \
+         [guide](rules.md) begins with what rules are for.\n\n## Definitions\n",
     );
+    definitions(&mut out);
+    out.push_str("\n## Conditions\n");
     for spec in conditions::ALL {
         section(&mut out, spec.name, spec.syntax, spec.summary);
         for example in spec.examples {
@@ -45,11 +49,27 @@ pub fn render() -> String {
         );
         append(
             &mut out,
-            format_args!("\n```\n{}\n```\n", spec.example.trim_end()),
+            format_args!("\n```pfw\n{}\n```\n", spec.example.trim_end()),
         );
     }
     tests(&mut out);
     out
+}
+
+fn definitions(out: &mut String) {
+    for spec in spec::ALL {
+        let name = format!("%{}", spec.keyword);
+        section(out, &name, spec.syntax, spec.summary);
+        if !spec.options.is_empty() {
+            out.push_str("\n| option | meaning |\n|---|---|\n");
+        }
+        for (option, meaning) in spec.options {
+            append(out, format_args!("| `{option}` | {meaning} |\n"));
+        }
+        for example in spec.examples {
+            append(out, format_args!("\n```pfw\n{}\n```\n", example.trim_end()));
+        }
+    }
 }
 
 /// A script with a test, for the reference; it loads as it stands.
@@ -97,7 +117,7 @@ fn tests(out: &mut String) {
              scripts. It never sees or changes what the running server holds: lists hold what the test says, \
              limiters start full, and state lasts from stanza to stanza of one test. A script has at most {MAX_TESTS} \
              tests, which send at most {MAX_STANZAS} stanzas. Scripts with tests are no scripts of mod_firewall any \
-             more.\n\n```\n{TESTED}```\n"
+             more.\n\n```pfw\n{TESTED}```\n"
         ),
     );
     for (syntax, summary) in TEST_STATEMENTS {

@@ -74,3 +74,18 @@ fn scripts_of_the_guide_do_what_their_tests_say() {
     }
     assert_eq!(said, "");
 }
+#[test]
+fn scripts_of_the_reference_do_what_their_tests_say() {
+    let scripts = scripts(&page("rules-reference.md"));
+    assert!(scripts.len() >= 29, "{}", scripts.len());
+    let mut said = String::new();
+    for (heading, script) in scripts {
+        let report = load(&heading, &script);
+        said += &report.render(true);
+        assert!(
+            !report.tests.is_empty(),
+            "{heading} shows nothing:\n{script}"
+        );
+    }
+    assert_eq!(said, "");
+}

@@ -15,7 +15,20 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a list and a value"),
     syntax: "ADD TO=list expression",
     summary: "The expanded text becomes an entry of the list. File lists keep it in memory only; http lists take nothing.",
-    example: "%LIST spammers: memory (limit: 1000)\n\nADD TO=spammers $<@from|bare>\n",
+    example: "%LIST spammers: memory (limit: 1000)
+
+CHECK LIST: spammers contains $<@from|bare>
+DROP.
+
+INSPECT: body#/=buy
+ADD TO=spammers $<@from|bare>
+
+%TEST who has said it once is on the list:
+<message from='romeo@example.net/x' to='juliet@example.com'><body>buy</body></message>
+expect: none
+<message from='romeo@example.net/y' to='juliet@example.com'><body>Hello</body></message>
+expect: drop
+",
     parse,
 };
 

@@ -14,7 +14,15 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Optional,
     syntax: "BOUNCE. or BOUNCE=condition:type (text)",
     summary: "The stanza is gone and its sender is told why: a condition of RFC 6120 §8.3.3 (`service-unavailable` if none is given), with another type and a text if wanted. Errors and results of requests are dropped without an answer.",
-    example: "KIND: message\nBOUNCE=policy-violation (Too fast)\n",
+    example: "KIND: message
+BOUNCE=policy-violation (Too fast)
+
+%TEST the sender is told, but errors have no answer: bounce
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+expect: bounce policy-violation
+<message type='error' from='romeo@example.net/x' to='juliet@example.com'/>
+expect: drop
+",
     parse,
 };
 

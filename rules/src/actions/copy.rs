@@ -12,7 +12,14 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a JID to send to"),
     syntax: "COPY=jid",
     summary: "A copy of the stanza goes to another address, with the same sender; the stanza itself goes on.",
-    example: "COPY=archive@example.com\n",
+    example: "KIND: message
+NOT TO: archive@example.com
+COPY=archive@example.com
+
+%TEST the message goes on: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: COPY=archive@example.com
+",
     parse,
 };
 

@@ -11,7 +11,12 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::None,
     syntax: "DEFAULT.",
     summary: "Nothing else handles the stanza: the server answers it as one that nobody wanted. In a custom chain it means PASS.",
-    example: "DEFAULT.\n",
+    example: "KIND: message
+DEFAULT.
+
+%TEST nobody handles it: default
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+",
     parse,
 };
 

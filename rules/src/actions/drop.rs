@@ -12,7 +12,16 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::None,
     syntax: "DROP.",
     summary: "The stanza is gone, and nobody is told.",
-    example: "KIND: message\nDROP.\n",
+    example: "KIND: message
+DROP.
+
+%TEST messages are gone: drop
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+by: DROP.
+
+%TEST presence is not: none
+<presence from='romeo@example.net/x' to='juliet@example.com'/>
+",
     parse,
 };
 

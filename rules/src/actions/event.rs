@@ -12,7 +12,13 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of an event"),
     syntax: "EVENT=name",
     summary: "An event of your own is fired, with a slash in its name: chains that the configuration attached to it (`firewall.extra_chains`) are run, and the rule goes on, whatever they decide.",
-    example: "EVENT=custom/thing\n",
+    example: "KIND: message
+EVENT=custom/thing
+
+%TEST the stanza goes on: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: EVENT=custom/thing
+",
     parse,
 };
 

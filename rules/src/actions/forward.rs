@@ -16,7 +16,14 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a JID to forward to"),
     syntax: "FORWARD=jid",
     summary: "A message from the current host takes the whole stanza to another address (XEP-0297); the stanza itself goes on.",
-    example: "FORWARD=abuse@example.com\n",
+    example: "KIND: message
+NOT TO: abuse@example.com
+FORWARD=abuse@example.com
+
+%TEST the message goes on: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: FORWARD=abuse@example.com
+",
     parse,
 };
 

@@ -16,7 +16,16 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected an XML element to inject"),
     syntax: "INJECT=<element xmlns='...'>...</element>",
     summary: "One well-formed XML element is added behind the stanza's children. Without `xmlns` it is in the stanza's own namespace.",
-    example: "INJECT=<no-store xmlns='urn:xmpp:hints'/>\n",
+    example: "KIND: message
+INJECT=<no-store xmlns='urn:xmpp:hints'/>
+
+PAYLOAD: urn:xmpp:hints
+LOG=marked as not to be stored
+
+%TEST later rules see the new child: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+logged: marked as not to be stored
+",
     parse,
 };
 

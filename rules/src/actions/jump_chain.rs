@@ -13,7 +13,22 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of a chain"),
     syntax: "JUMP CHAIN=user/name",
     summary: "The rules of another chain are run, those of all scripts that have it. If none of them decides, this rule goes on. A chain that nobody defines is empty.",
-    example: "JUMP CHAIN=user/custom\n\n::user/custom\nPASS.\n",
+    example: "KIND: message
+JUMP CHAIN=user/custom
+LOG=user/custom had nothing to say
+
+::user/custom
+
+FROM: spam.example
+DROP.
+
+%TEST the chain decides: drop
+<message from='spam.example' to='juliet@example.com'/>
+
+%TEST without a decision the rule goes on: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+logged: user/custom had nothing to say
+",
     parse,
 };
 

@@ -13,7 +13,13 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of an event"),
     syntax: "JUMP EVENT=name",
     summary: "As `EVENT`, but this chain ends with what the chains of the event decide.",
-    example: "JUMP EVENT=custom/thing\n",
+    example: "KIND: message
+JUMP EVENT=custom/thing
+
+%TEST without a chain for the event nothing is decided: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: JUMP EVENT=custom/thing
+",
     parse,
 };
 

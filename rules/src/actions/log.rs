@@ -16,7 +16,13 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a text to log"),
     syntax: "LOG=text or LOG=[level] text",
     summary: "A line is written to the log; the level is `debug`, `info` (if none is given), `warn` or `error`. Expressions are expanded. A message is cut behind 8 KiB, and control characters in it are written as `\\n` or `\\u{1b}`: a stanza can not make a line of its own.",
-    example: "LOG=[debug] User received: $(stanza)\n",
+    example: "KIND: message
+LOG=[warn] message from $<@from> of type $<@type||\"normal\">
+
+%TEST expressions are filled in: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+logged: message from romeo@example.net/x of type normal
+",
     parse,
 };
 

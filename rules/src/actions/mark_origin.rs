@@ -12,7 +12,23 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of a mark"),
     syntax: "MARK ORIGIN=name",
     summary: "The session that sent the stanza is marked, until it ends.",
-    example: "MARK ORIGIN=spammer\n",
+    example: "::preroute
+
+ORIGIN MARKED: spammer
+DROP.
+
+TO: trap@example.com
+MARK ORIGIN=spammer
+
+%TEST the session is marked, other sessions are not:
+chain: preroute
+<message from='juliet@example.com/balcony' to='trap@example.com'/>
+expect: none
+<message from='juliet@example.com/balcony' to='romeo@example.net'/>
+expect: drop
+<message from='juliet@example.com/phone' to='romeo@example.net'/>
+expect: none
+",
     parse,
 };
 

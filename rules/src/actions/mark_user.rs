@@ -13,7 +13,21 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of a mark"),
     syntax: "MARK USER=name",
     summary: "The account of the client that sent the stanza is marked, for all its sessions and for good. Only clients of the current host have one.",
-    example: "MARK USER=spammer\n",
+    example: "::preroute
+
+USER MARKED: spammer
+DROP.
+
+TO: trap@example.com
+MARK USER=spammer
+
+%TEST all sessions of the user are marked:
+chain: preroute
+<message from='juliet@example.com/balcony' to='trap@example.com'/>
+expect: none
+<message from='juliet@example.com/phone' to='romeo@example.net'/>
+expect: drop
+",
     parse,
 };
 

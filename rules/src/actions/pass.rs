@@ -11,7 +11,16 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::None,
     syntax: "PASS.",
     summary: "The stanza goes on. Nothing more of this chain and of the chains that jumped to it is run; the same chain of other scripts is.",
-    example: "PASS.\n",
+    example: "FROM: <*>@example.net
+PASS.
+
+DROP.
+
+%TEST later rules do not see it: pass
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+<message from='romeo@example.org/x' to='juliet@example.com'/>
+expect: drop
+",
     parse,
 };
 

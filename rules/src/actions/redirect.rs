@@ -12,7 +12,13 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a JID to send to"),
     syntax: "REDIRECT=jid",
     summary: "The stanza is gone, and a copy of it goes to another address. The sender stays the same.",
-    example: "REDIRECT=archive@example.com\n",
+    example: "KIND: message
+TO: sales@example.com
+REDIRECT=desk@example.com
+
+%TEST another address gets it: redirect desk@example.com
+<message from='romeo@example.net/x' to='sales@example.com'/>
+",
     parse,
 };
 

@@ -15,7 +15,23 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a list and a value"),
     syntax: "REMOVE FROM=list expression",
     summary: "The expanded text is no longer an entry of the list. File lists forget it in memory only.",
-    example: "%LIST spammers: memory (limit: 1000)\n\nREMOVE FROM=spammers $<@from|bare>\n",
+    example: "%LIST muted: memory (limit: 1000)
+
+INSPECT: body#=mute
+ADD TO=muted $<@from|bare>
+
+INSPECT: body#=unmute
+REMOVE FROM=muted $<@from|bare>
+
+CHECK LIST: muted contains $<@from|bare>
+DROP.
+
+%TEST what was added is taken out:
+<message from='romeo@example.net/x' to='juliet@example.com'><body>mute</body></message>
+expect: drop
+<message from='romeo@example.net/x' to='juliet@example.com'><body>unmute</body></message>
+expect: none
+",
     parse,
 };
 

@@ -16,7 +16,14 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a text to reply with"),
     syntax: "REPLY=text",
     summary: "The sender of a message gets one back with this text. Errors, presence and iq get none.",
-    example: "KIND: message\nREPLY=Our office is closed.\nDROP.\n",
+    example: "KIND: message
+REPLY=Our office is closed.
+DROP.
+
+%TEST the sender hears that: drop
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: REPLY=Our office is closed.
+",
     parse,
 };
 

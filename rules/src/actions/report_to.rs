@@ -12,7 +12,14 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a JID to report to"),
     syntax: "REPORT TO=jid reason text",
     summary: "A message from the current host takes the stanza and a report to another address (XEP-0377). The reason is `abuse` (if none is given), `spam` or a URI; a text may follow the reason. The stanza itself goes on.",
-    example: "REPORT TO=antispam.example.com spam Caught by the honeypot\n",
+    example: "KIND: message
+TO: trap@example.com
+REPORT TO=antispam.example.com spam Caught by the honeypot
+
+%TEST the message goes on: none
+<message from='romeo@example.net/x' to='trap@example.com'/>
+ran: REPORT TO=antispam.example.com spam Caught by the honeypot
+",
     parse,
 };
 

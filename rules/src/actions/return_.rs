@@ -11,7 +11,24 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::None,
     syntax: "RETURN.",
     summary: "Leaves this chain; the one that jumped here goes on behind its jump. In a built-in chain it means PASS.",
-    example: "RETURN.\n",
+    example: "KIND: message
+JUMP CHAIN=user/check
+LOG=the caller goes on
+
+::user/check
+
+TYPE: chat
+RETURN.
+
+DROP.
+
+%TEST the rest of the chain is left out:
+<message type='chat' from='romeo@example.net/x' to='juliet@example.com'/>
+expect: none
+logged: the caller goes on
+<message from='romeo@example.net/x' to='juliet@example.com'/>
+expect: drop
+",
     parse,
 };
 

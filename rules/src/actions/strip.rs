@@ -14,7 +14,17 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of an element to strip"),
     syntax: "STRIP=name or STRIP=name namespace",
     summary: "All direct children with that name, in the stanza's own namespace or in the given one, are removed. `*` is any name.",
-    example: "STRIP=html http://jabber.org/protocol/xhtml-im\n",
+    example: "KIND: message
+STRIP=html http://jabber.org/protocol/xhtml-im
+
+PAYLOAD: http://jabber.org/protocol/xhtml-im
+LOG=still there
+
+%TEST later rules do not see the child: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body>
+<html xmlns='http://jabber.org/protocol/xhtml-im'/></message>
+not ran: LOG=still there
+",
     parse,
 };
 

@@ -11,7 +11,13 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected a tag"),
     syntax: "TAG TRACE=tag",
     summary: "Traces of this chain, and of those that run behind it for the same stanza, carry the tag: `firewall trace --tag` chooses by it.",
-    example: "TAG TRACE=suspicious\n",
+    example: "FROM: <*>@example.net
+TAG TRACE=partner
+
+%TEST the stanza goes on: none
+<message from='romeo@example.net/x' to='juliet@example.com'><body>Hi</body></message>
+ran: TAG TRACE=partner
+",
     parse,
 };
 

@@ -12,7 +12,25 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of a mark"),
     syntax: "UNMARK ORIGIN=name",
     summary: "A mark is removed from the session that sent the stanza.",
-    example: "UNMARK ORIGIN=spammer\n",
+    example: "::preroute
+
+ORIGIN MARKED: muted
+TO: support@example.com
+UNMARK ORIGIN=muted
+
+ORIGIN MARKED: muted
+DROP.
+
+%TEST the mark is gone:
+chain: preroute
+mark origin: muted
+<message from='juliet@example.com/balcony' to='romeo@example.net'/>
+expect: drop
+<message from='juliet@example.com/balcony' to='support@example.com'/>
+expect: none
+<message from='juliet@example.com/balcony' to='romeo@example.net'/>
+expect: none
+",
     parse,
 };
 

@@ -13,7 +13,25 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::Required("Expected the name of a mark"),
     syntax: "UNMARK USER=name",
     summary: "A mark is removed from the account of the client that sent the stanza.",
-    example: "UNMARK USER=spammer\n",
+    example: "::preroute
+
+USER MARKED: muted
+TO: support@example.com
+UNMARK USER=muted
+
+USER MARKED: muted
+DROP.
+
+%TEST the mark is gone:
+chain: preroute
+mark user juliet@example.com: muted
+<message from='juliet@example.com/balcony' to='romeo@example.net'/>
+expect: drop
+<message from='juliet@example.com/balcony' to='support@example.com'/>
+expect: none
+<message from='juliet@example.com/phone' to='romeo@example.net'/>
+expect: none
+",
     parse,
 };
 

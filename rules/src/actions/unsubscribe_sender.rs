@@ -15,7 +15,16 @@ pub(crate) const SPEC: Spec = Spec {
     parameter: Parameter::None,
     syntax: "UNSUBSCRIBE SENDER.",
     summary: "The sender no longer receives the presence of the recipient, an account of this server, and is told so.",
-    example: "UNSUBSCRIBE SENDER.\nDROP.\n",
+    example: "KIND: presence
+TYPE: probe
+UNSUBSCRIBE SENDER.
+DROP.
+
+%TEST the sender loses its subscription: drop
+roster juliet@example.com: romeo@example.net from
+<presence type='probe' from='romeo@example.net/x' to='juliet@example.com'/>
+ran: UNSUBSCRIBE SENDER.
+",
     parse,
 };
 
