@@ -35,8 +35,8 @@ async fn arrives(to: &mut TestClient, body: &str) {
 
 #[tokio::test]
 async fn preroute_drops_and_bounces_what_clients_send() {
-    let script = "::preroute\n\nINSPECT: {jabber:client}body#=drop me\nDROP.\n\n\
-                  INSPECT: {jabber:client}body#=bounce me\nBOUNCE=policy-violation (not here)\n";
+    let script = "::preroute\n\nINSPECT: body#=drop me\nDROP.\n\n\
+                  INSPECT: body#=bounce me\nBOUNCE=policy-violation (not here)\n";
     let (_node, mut alice, mut bob) = node_with(script).await;
     send(&mut alice, &bob, "drop me").await;
     send(&mut alice, &bob, "bounce me").await;
@@ -75,7 +75,7 @@ async fn chains_zones_lists_and_marks_work_together() {
 
 #[tokio::test]
 async fn stanzas_are_redirected_copied_and_changed() {
-    let script = "::preroute\n\nINSPECT: {jabber:client}body#=secret\nSTRIP=tag t:secret\nINJECT=<checked xmlns=\"t:checked\"/>\n\
+    let script = "::preroute\n\nINSPECT: body#=secret\nSTRIP=tag t:secret\nINJECT=<checked xmlns=\"t:checked\"/>\n\
                   COPY=alice@localhost/desk\n";
     let (_node, mut alice, mut bob) = node_with(script).await;
     bob.send(&format!(

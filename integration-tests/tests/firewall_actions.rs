@@ -45,7 +45,7 @@ impl Scene {
 
 /// A rule for messages whose body says `body`.
 fn on(body: &str, actions: &str) -> String {
-    format!("KIND: message\nINSPECT: {{jabber:client}}body#={body}\n{actions}\n\n")
+    format!("KIND: message\nINSPECT: body#={body}\n{actions}\n\n")
 }
 
 pub(crate) async fn say(from: &mut TestClient, to: &str, body: &str) {
@@ -289,6 +289,10 @@ async fn marks_of_a_user_hold_for_all_sessions_and_survive_the_node() {
     assert!(is_marked(&mut alice, &mut bob, "mark").await);
     assert!(is_marked(&mut other, &mut bob, "b").await);
     assert!(!is_marked(&mut carol, &mut bob, "c").await);
+    let panic = serde_json::json!({ "actor-panic": { "path": "accounts/alice@localhost" } });
+    let answer = scene.node.admin(panic).await;
+    assert_eq!(answer["told"]["actors"], 1, "{answer}");
+    assert!(is_marked(&mut other, &mut bob, "while the account is started anew").await);
     // The answer to a ping says that what came before is stored.
     alice.sync().await;
     scene.node.kill9().await;

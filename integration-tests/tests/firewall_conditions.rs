@@ -6,7 +6,7 @@ use crate::firewall::place_everyone;
 use crate::firewall_actions::Scene;
 
 const DEFINITIONS: &str = "%ZONE yard: alice@localhost, dave@localhost/den\n%LIST words: memory\n\
-    %LIST people: memory\n%SEARCH body: {jabber:client}body#\n%PATTERN word: %a+\n\
+    %LIST people: memory\n%SEARCH body: body#\n%PATTERN word: %a+\n\
     %RATE few: 0.001 (burst 1000)\n%RATE each: 0.001 (burst 1000)\n\n\
     ::preroute\n\nKIND: message\nFROM: alice@localhost\nMARK ORIGIN=tagged\nMARK USER=known\n\
     ADD TO=words spam\nADD TO=people alice@localhost\n\n::deliver\n\n";
@@ -19,7 +19,7 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("TYPE: normal", "B"),
     ("PAYLOAD: t:payload", "A"),
     ("INSPECT: {t:payload}x@y", "A"),
-    ("INSPECT: {jabber:client}body#~=^a+$", "A"),
+    ("INSPECT: body#~=^a+$", "A"),
     ("FROM: alice@<*>/<<d.*>>", "ADE"),
     ("TO: bob@localhost", "AB"),
     ("FROM_EXACTLY: carol@localhost/tab", "B"),
@@ -160,8 +160,8 @@ async fn each_condition_holds_for_the_right_stanzas() {
 /// What a client tells everybody passes `deliver` too, as from and to the user.
 #[tokio::test]
 async fn presence_for_everybody_passes_deliver_on_its_own_host() {
-    let script = "::deliver\n\nKIND: presence\nTO SELF?\nINSPECT: {jabber:client}status#=secret\nBOUNCE=not-acceptable\n\n\
-                  KIND: presence\nTO SELF?\nINSPECT: {jabber:client}status#=tidy\nSTRIP=status\n";
+    let script = "::deliver\n\nKIND: presence\nTO SELF?\nINSPECT: status#=secret\nBOUNCE=not-acceptable\n\n\
+                  KIND: presence\nTO SELF?\nINSPECT: status#=tidy\nSTRIP=status\n";
     let scene = Scene::new(script, "", &["alice", "bob"]).await;
     let mut alice = scene.node.online("alice/desk").await;
     let mut bob = scene.node.online("bob/phone").await;

@@ -5,9 +5,9 @@ use std::process::Output;
 use harness::{HOST, TestClient, TestNode};
 use serde_json::Value;
 
-const ACTIVE: &str = "::preroute\n\nINSPECT: {jabber:client}body#=spam\nDROP.\n";
-const TRIED: &str = "::preroute\n\nINSPECT: {jabber:client}body#=spam\nDROP.\n\n\
-                     INSPECT: {jabber:client}body#=eggs\nBOUNCE=policy-violation (no eggs)\n";
+const ACTIVE: &str = "::preroute\n\nINSPECT: body#=spam\nDROP.\n";
+const TRIED: &str = "::preroute\n\nINSPECT: body#=spam\nDROP.\n\n\
+                     INSPECT: body#=eggs\nBOUNCE=policy-violation (no eggs)\n";
 
 /// A node with [`ACTIVE`] in `active.pfw`, and alice and bob online.
 async fn node() -> (TestNode, TestClient, TestClient) {

@@ -205,7 +205,7 @@ async fn a_list_that_never_loaded_is_unknown_and_the_rule_says_what_then() {
     for (n, policy) in policies.iter().enumerate() {
         for (word, not, condition) in [("is", "", "conflict"), ("is not", "NOT ", "gone")] {
             script += &format!(
-                "INSPECT: {{jabber:client}}body#={policy} {word}\n{not}CHECK LIST: l{n} contains x\nBOUNCE={condition}\n\n"
+                "INSPECT: body#={policy} {word}\n{not}CHECK LIST: l{n} contains x\nBOUNCE={condition}\n\n"
             );
         }
     }
@@ -454,10 +454,10 @@ async fn hosts_share_a_list_and_a_reload_keeps_it() {
 #[tokio::test]
 async fn limits_marks_and_lists_in_memory_outlive_a_reload() {
     let script = "%RATE slow: 0.001\n%LIST seen: memory\n\n::preroute\n\n\
-                  INSPECT: {jabber:client}body#=remember\nADD TO=seen x\nMARK ORIGIN=known\nPASS.\n\n\
-                  INSPECT: {jabber:client}body#=list\nCHECK LIST: seen contains x\nBOUNCE=conflict\n\n\
-                  INSPECT: {jabber:client}body#=mark\nORIGIN MARKED: known\nBOUNCE=gone\n\n\
-                  INSPECT: {jabber:client}body#=limit\nLIMIT: slow\nBOUNCE=resource-constraint\n";
+                  INSPECT: body#=remember\nADD TO=seen x\nMARK ORIGIN=known\nPASS.\n\n\
+                  INSPECT: body#=list\nCHECK LIST: seen contains x\nBOUNCE=conflict\n\n\
+                  INSPECT: body#=mark\nORIGIN MARKED: known\nBOUNCE=gone\n\n\
+                  INSPECT: body#=limit\nLIMIT: slow\nBOUNCE=resource-constraint\n";
     let (node, mut alice, mut bob) = node_with("", script).await;
     passes(&mut alice, &mut bob, "list").await;
     passes(&mut alice, &mut bob, "mark").await;

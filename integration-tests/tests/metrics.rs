@@ -49,7 +49,7 @@ async fn metrics_follow_the_rules_and_are_valid_openmetrics() {
     // A name with what has to be escaped.
     let script = directory.path().join("quote\"back\\slash.pfw");
     let rules = "%LIST seen: memory\n%RATE r: 1000\n\n::preroute\n\nKIND: message\nLIMIT: r\nDROP.\n\n\
-                 INSPECT: {jabber:client}body#=no\nADD TO=seen $<@from>\nDROP.\n";
+                 INSPECT: body#=no\nADD TO=seen $<@from>\nDROP.\n";
     std::fs::write(&script, rules).unwrap();
     let toml = format!("[firewall]\nscripts = [{script:?}]");
     let node = TestNode::with_users(&toml, &["alice"]).await;
