@@ -179,7 +179,7 @@ async fn say(
     // The reply first: whoever has seen the request may say something else for the next one.
     let reply = replies.borrow().clone();
     drop(asked.send(String::from_utf8_lossy(&request).into_owned()));
-    let mut write = async |socket: &mut _, bytes: &[u8]| -> std::io::Result<()> {
+    let write = async |socket: &mut _, bytes: &[u8]| -> std::io::Result<()> {
         write_all(socket, bytes).await?;
         sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())

@@ -452,6 +452,44 @@ async fn hosts_share_a_list_and_a_reload_keeps_it() {
 }
 
 #[tokio::test]
+async fn a_fetcher_that_fails_leaves_its_list_in_force_and_asks_anew() {
+    let mut server = ListServer::start(Reply::ok("spam\n", &["ETag: \"v1\""])).await;
+    let source = server.url("l");
+    let (node, mut alice, bob) = node_with(FAST, &script_for(&source)).await;
+    server.asked().await;
+    list_is(&node, &source, |list| list["stage"] == "fresh").await;
+    server.say(Reply::Stall(Vec::new()));
+    let listed = json!({ "actor-list": { "within": "firewall/http", "after": null } });
+    let listed = node.admin(listed).await;
+    let path = &listed["actors"]["actors"][0]["path"];
+    let told = node.admin(json!({ "actor-panic": { "path": path } })).await;
+    assert_eq!(told["told"]["actors"], 1, "{told}");
+    let asked = server.asked().await.to_ascii_lowercase();
+    assert!(asked.contains("if-none-match: \"v1\""), "{asked}");
+    bounces(&mut alice, &bob, "spam", "policy-violation").await;
+}
+
+#[tokio::test]
+async fn a_check_asks_no_server_and_names_bad_addresses() {
+    let mut server = ListServer::start(Reply::Stall(Vec::new())).await;
+    let node = TestNode::start("").await;
+    let check = async |source: &str| {
+        let script = node.write("checked.pfw", &script_for(source));
+        let set = format!("firewall.scripts=[{script:?}]");
+        node.command(&["--set", &set, "check"]).await
+    };
+    let output = check(&server.url("l")).await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(server.asked_already().is_none());
+    let output = check("https://me:secret@lists.example/l").await;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("holds a user or a password"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn limits_marks_and_lists_in_memory_outlive_a_reload() {
     let script = "%RATE slow: 0.001\n%LIST seen: memory\n\n::preroute\n\n\
                   INSPECT: body#=remember\nADD TO=seen x\nMARK ORIGIN=known\nPASS.\n\n\
