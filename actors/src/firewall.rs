@@ -66,7 +66,7 @@ pub use list_fetcher::ListFetcherReport;
 pub use list_file::ListFileReport;
 pub use load::{ScriptProblem, ScriptWarning, check};
 pub use numbers::FetchedList;
-pub use offline::compile_alone;
+pub use offline::{check_alone, compile_alone};
 pub use rate_limiter::{RateLimiterReport, ResetLimiter};
 pub use stanzas::{Input, Stanzas, StanzasError, xml};
 pub use supposed::{Supposed, explain, supposed_stanza};

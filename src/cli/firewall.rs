@@ -1,7 +1,9 @@
 //! `portcullis firewall`: each command in a file of its own.
 
+mod check;
 mod counters;
 mod explain;
+mod fmt;
 mod mark;
 mod shadow;
 mod test;
@@ -18,6 +20,15 @@ use super::configured;
 /// The rules: marks of users.
 #[derive(Subcommand)]
 pub(super) enum FirewallCommand {
+    /// Report every mistake of scripts, run their tests, and warn of what looks wrong. Needs no node and no
+    /// configuration.
+    ///
+    /// Exits with 0 if they can be loaded, 78 if not, and 1 if there are warnings and --deny-warnings is given.
+    Check(check::Check),
+    /// Write scripts in their canonical layout; comments and meaning stay.
+    ///
+    /// Exits with 0 if all is well, 78 if a script can not be read, and 1 if --check finds one that is not laid out.
+    Fmt(fmt::Fmt),
     /// Show how often each rule was evaluated and matched, when it matched last, and what it cost.
     Counters(counters::Counters),
     /// Try scripts on live traffic before they decide anything.
@@ -40,6 +51,8 @@ pub(super) enum FirewallCommand {
 /// Does what is asked; a command that needs the configuration reads it by [`configured`].
 pub(super) fn run(sources: &Sources, command: FirewallCommand) -> ExitCode {
     match command {
+        FirewallCommand::Check(check) => check::check(sources, &check),
+        FirewallCommand::Fmt(fmt) => fmt::fmt(&fmt),
         FirewallCommand::Counters(wish) => {
             configured(sources, |config| counters::counters(config, wish))
         }

@@ -228,7 +228,7 @@ fn add<T: PartialEq>(to: &mut Vec<T>, one: T) {
     }
 }
 
-fn text_of(script: &ScriptSource) -> Result<Vec<u8>, String> {
+pub(super) fn text_of(script: &ScriptSource) -> Result<Vec<u8>, String> {
     match script {
         ScriptSource::File(path) => files::read(path).map_err(|error| error.to_string()),
         ScriptSource::Shipped(name) => shipped(name)

@@ -1,7 +1,7 @@
 //! Scripts compiled as a node would, for whoever tries them out without one.
 
 use portcullis_config::{Config, ScriptSource};
-use rules::{Options, Ruleset, compile};
+use rules::{Options, Report, Ruleset, Source, compile};
 
 use super::files::Files;
 use super::load::{self, Found};
@@ -39,4 +39,33 @@ pub fn compile_alone(
     } else {
         Err(found.problems)
     }
+}
+
+/// All that is to be said about scripts that are loaded together, beside the files that can not be read: for each of
+/// them a report, as for the first host of the configuration. `is_configured` is false where nobody has written
+/// one: then no script lacks a setting.
+pub fn check_alone(
+    config: &Config,
+    scripts: &[ScriptSource],
+    is_configured: bool,
+) -> (Vec<Report>, Vec<(String, String)>) {
+    let mut sources = Vec::with_capacity(scripts.len());
+    let mut unreadable = Vec::new();
+    for script in scripts {
+        match load::text_of(script) {
+            Ok(text) => sources.push(Source {
+                name: script.to_string(),
+                text,
+            }),
+            Err(reason) => unreadable.push((script.to_string(), reason)),
+        }
+    }
+    let mut options = load::options(config);
+    if !is_configured {
+        options.unconfigured.clear();
+    }
+    let host = config.hosts.keys().next();
+    let host = host.map_or("example.com", |host| host.as_str());
+    let compiled = compile(host, &sources, &options, &Files::default(), None);
+    (compiled.reports, unreadable)
 }

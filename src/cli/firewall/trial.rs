@@ -108,7 +108,8 @@ impl<'c> Trial<'c> {
     }
 }
 
-fn source(file: &Path) -> ScriptSource {
+/// The script that an argument names.
+pub(super) fn source(file: &Path) -> ScriptSource {
     match file.to_str().and_then(|name| name.strip_prefix("shipped:")) {
         Some(name) => ScriptSource::Shipped(name.to_owned()),
         None => ScriptSource::File(file.to_owned()),
