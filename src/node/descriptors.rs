@@ -12,8 +12,8 @@ pub(crate) fn make_room(core: &Core) -> Option<String> {
     let wanted = core.config().network.max_connections;
     let needed = u64::from(wanted) + OTHERS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // None is no limit.
-    let Some(mut soft) = current else { return None };
+    // Where there is no limit there is nothing to do.
+    let mut soft = current?;
     if soft < needed {
         let target = maximum.map_or(needed, |hard| hard.min(needed));
         let raised = Rlimit {

@@ -11,7 +11,8 @@ const UNNAMED: &str = "unknown";
 /// Takes the sockets over, by name. To be called once, before there are other threads: the
 /// environment variables that tell of them are removed.
 pub(crate) fn take() -> BTreeMap<String, Vec<OwnedFd>> {
-    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names = std::env::var_os("LISTEN_FDNAMES").unwrap_or_default();
+    let names = names.to_string_lossy();
     let mut names = names.split(':').filter(|name| !name.is_empty());
     let mut handed_over = ListenFd::from_env();
     let mut sockets: BTreeMap<String, Vec<OwnedFd>> = BTreeMap::new();

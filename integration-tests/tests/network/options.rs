@@ -9,9 +9,11 @@ use rustix::process::Signal;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::{free, in_own_network, listener};
+use super::{free, in_own_network, listener, text};
+use crate::timeouts::long_message;
 
 /// Connects without waiting for the answer; true if it came.
 async fn connects(address: SocketAddr) -> Option<TcpStream> {
@@ -156,7 +158,7 @@ async fn n048_n049_packets_carry_the_ttl_and_class_that_are_set() {
 }
 
 #[tokio::test]
-async fn n050_n051_every_option_is_read_back_from_the_kernel() {
+async fn every_option_is_read_back_from_the_kernel() {
     let own = free();
     let toml = format!(
         "[listener.tuned]\nprotocol = \"c2s\"\nbind = [\"{own}\"]\ntimeouts = {{ send = \"9s\" }}\n\
@@ -184,6 +186,79 @@ async fn n050_n051_every_option_is_read_back_from_the_kernel() {
         let expected: serde_json::Value = expected;
         assert_eq!(options[key], expected, "{key}: {report}");
     }
+}
+
+/// Bytes that the kernel holds for the node towards this client.
+async fn send_queue(server: SocketAddr, client: SocketAddr) -> usize {
+    let filter = [
+        "-Htn",
+        "src",
+        &server.to_string(),
+        "dst",
+        &client.to_string(),
+    ];
+    let output = Command::new("ss").args(filter).output().await.unwrap();
+    let shown = text(&output);
+    let queue = shown
+        .split_whitespace()
+        .nth(2)
+        .and_then(|bytes| bytes.parse().ok());
+    queue.unwrap_or_else(|| panic!("{shown}"))
+}
+
+#[tokio::test]
+async fn n050_the_kernel_takes_little_of_a_flood_nobody_reads() {
+    let toml = "[listener.c2s.socket]\nsend_buffer = 16384\n";
+    let node = TestNode::with_users(toml, &["alice", "bob"]).await;
+    let mut alice = node.login("alice").await;
+    let bob = node.online("bob").await;
+    let session = |answer: &serde_json::Value| {
+        let sessions = answer["actors"]["actors"].as_array().unwrap().clone();
+        let bobs = sessions.into_iter().find(|session| {
+            let jid = session["report"]["jid"].as_str();
+            jid.is_some_and(|jid| jid.starts_with("bob@"))
+        });
+        bobs.unwrap_or_else(|| panic!("{answer}"))["report"].clone()
+    };
+    let filling = async {
+        loop {
+            alice.send(&long_message(&bob.jid, 50_000)).await;
+            alice.sync().await;
+            let command =
+                serde_json::json!({ "actor-observe": { "path": "sessions", "after": null } });
+            let report = session(&node.admin(command).await);
+            if report["queued_bytes"].as_u64().unwrap() > 200_000 {
+                return report;
+            }
+        }
+    };
+    let report = timeout(DEADLINE, filling)
+        .await
+        .expect("a queue that grows");
+    let peer = report["peer"].as_str().unwrap().parse().unwrap();
+    let held = send_queue(node.address(), peer).await;
+    assert!(held <= 64 << 10, "{held} bytes");
+    drop(bob);
+}
+
+#[tokio::test]
+async fn n051_a_node_that_does_not_read_stops_its_client() {
+    let node = TestNode::start("[listener.c2s.socket]\nreceive_buffer = 16384\n").await;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_send_buffer_size(4096).unwrap();
+    socket.connect(&node.address().into()).unwrap();
+    super::until(&node, "c2s", |listener| listener["connections"] == 1).await;
+    node.signal(Signal::STOP);
+    socket.set_nonblocking(true).unwrap();
+    let (mut taken, blank) = (0, [b' '; 1024]);
+    let mut stream = TcpStream::from_std(socket.into()).unwrap();
+    // What has been acknowledged for so long will not move any more.
+    while let Ok(written) = timeout(Duration::from_secs(1), stream.write(&blank)).await {
+        taken += written.unwrap();
+        assert!(taken < 1 << 20, "the client is never stopped");
+    }
+    node.signal(Signal::CONT);
+    assert!(taken < 128 << 10, "{taken} bytes");
 }
 
 #[tokio::test]
