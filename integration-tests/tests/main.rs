@@ -8,6 +8,7 @@ mod connections;
 mod crash;
 mod firewall;
 mod firewall_actions;
+mod firewall_check;
 mod firewall_conditions;
 mod firewall_shadow;
 mod firewall_tools;

@@ -7,6 +7,7 @@ mod assemble;
 mod lint;
 mod script;
 mod test_blocks;
+mod unknown;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::syntax::parser::{self, Parsed};
 use crate::syntax::span::Span;
 
 pub(crate) use test_blocks::TEST_STATEMENTS;
+pub(crate) use unknown::{unknown_action, unknown_condition};
 pub use test_blocks::{MAX_STANZAS, MAX_TESTS, TestResult};
 
 /// Values of `@@ trace` that ask for traces; the others of [`TRACE`] do not.

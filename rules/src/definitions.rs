@@ -13,7 +13,7 @@ pub(crate) mod zone;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use crate::limiter::Limiter;
 use crate::run::PathId;
@@ -78,6 +78,8 @@ pub struct Entry {
 pub struct Objects {
     entries: Vec<Entry>,
     index: AHashMap<&'static str, AHashMap<Box<str>, Vec<usize>>>,
+    /// Script, keyword and name of definitions with mistakes.
+    failed: AHashSet<(u32, String, String)>,
 }
 
 /// Where a name was found.
@@ -138,6 +140,18 @@ impl Objects {
         self.named(keyword, name)
             .find(|entry| &*entry.script == script && entry.value == value)
             .map(|entry| &entry.object)
+    }
+
+    /// Remembers a definition with a mistake, so that its uses are not told of too.
+    pub(crate) fn failed(&mut self, script: u32, keyword: &str, name: &str) {
+        let key = (script, keyword.to_owned(), name.to_owned());
+        self.failed.insert(key);
+    }
+
+    /// True if the script defines the name, with a mistake.
+    pub(crate) fn has_failed(&self, script: u32, keyword: &str, name: &str) -> bool {
+        let key = (script, keyword.to_owned(), name.to_owned());
+        self.failed.contains(&key)
     }
 
     /// Looks a name up for a script.

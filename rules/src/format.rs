@@ -8,6 +8,7 @@
 mod layout;
 mod line;
 
+use crate::check::{unknown_action, unknown_condition};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast::{Item, TestLine};
 use crate::syntax::parser::{self, Parsed};
@@ -45,27 +46,12 @@ fn errors(parsed: &Parsed) -> Vec<Diagnostic> {
     let mut errors: Vec<Diagnostic> = errors_of_form(parsed).cloned().collect();
     for item in &parsed.items {
         let Item::Rule(rule) = item else { continue };
-        for condition in &rule.conditions {
-            let name = condition.name.text.as_str();
-            if conditions::named(name).is_none() {
-                let line = condition.line.span.line;
-                let message = format!("Unknown condition on line {line}: {name}");
-                let known = conditions::ALL.iter().map(|spec| spec.name);
-                let code = Code::UnknownCondition;
-                let problem = Diagnostic::error(code, condition.name.span, message);
-                errors.push(problem.with_nearest(name, known));
-            }
-        }
-        for action in &rule.actions {
-            let name = action.name.text.as_str();
-            if actions::named(name).is_none() {
-                let line = action.line.span.line;
-                let message = format!("Unknown action on line {line}: {name}");
-                let known = actions::ALL.iter().map(|spec| spec.name);
-                let problem = Diagnostic::error(Code::UnknownAction, action.name.span, message);
-                errors.push(problem.with_nearest(name, known));
-            }
-        }
+        let conditions = rule.conditions.iter();
+        let unknown = conditions.filter(|one| conditions::named(&one.name.text).is_none());
+        errors.extend(unknown.map(unknown_condition));
+        let actions = rule.actions.iter();
+        let unknown = actions.filter(|one| actions::named(&one.name.text).is_none());
+        errors.extend(unknown.map(unknown_action));
     }
     errors.sort_by_key(|problem| problem.span.line);
     errors

@@ -8,6 +8,8 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// True if it only repeats what is wrong with a definition.
+    pub(crate) is_echo: bool,
 }
 
 impl Refusal {
@@ -16,6 +18,7 @@ impl Refusal {
             code,
             message: message.into(),
             help: None,
+            is_echo: false,
         }
     }
 

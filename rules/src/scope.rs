@@ -111,15 +111,14 @@ impl Scope<'_> {
     fn object(&mut self, keyword: &str, name: &str, undefined: &str) -> Result<Object, Refusal> {
         self.is_script_bound = true;
         let Some(found) = self.objects.find(self.script, keyword, name) else {
-            let nearest = self
-                .objects
-                .names(keyword)
-                .find(|known| known.eq_ignore_ascii_case(name))
-                .map(|known| format!("did you mean `{known}`?"))
-                .unwrap_or_else(|| format!("define it with `%{keyword} {name}: ...`"));
-            return Err(
-                Refusal::new(Code::Undefined, format!("{undefined}: {name}")).help(nearest),
-            );
+            let known = self.objects.names(keyword);
+            let help = match crate::diagnostic::nearest(name, known) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("define it with `%{keyword} {name}: ...`"),
+            };
+            let mut refusal = Refusal::new(Code::Undefined, format!("{undefined}: {name}"));
+            refusal.is_echo = self.objects.has_failed(self.script, keyword, name);
+            return Err(refusal.help(help));
         };
         let object = found.entry.object.clone();
         if found.others > 1 {

@@ -22,6 +22,7 @@ use crate::syntax::ast::{self, Item, Text};
 use crate::syntax::span::Span;
 
 use super::Candidate;
+use super::unknown::{unknown_action, unknown_condition};
 
 /// A condition line that was understood.
 pub(super) struct CheckDraft {
@@ -61,6 +62,44 @@ fn diagnostic(refusal: Refusal, span: Span) -> Diagnostic {
     }
 }
 
+/// How a definition is written.
+fn definition_syntax(keyword: &str) -> &'static str {
+    match keyword {
+        "ZONE" => "%ZONE name: example.com, user@example.com",
+        "LIST" => {
+            "%LIST name: memory, file:/path or https://host/path, with options in parentheses"
+        }
+        "RATE" => "%RATE name: 2 (burst 3)",
+        "SEARCH" => "%SEARCH name: body#",
+        _ => "%PATTERN name: a Lua pattern, in which % makes the character behind it literal",
+    }
+}
+
+/// What is wrong with a value: at the word that the reason ends in, if it stands in the value, and with the way to
+/// write it unless something better is known.
+fn about_value(refusal: Refusal, value: Option<&Text>, line: Span, syntax: &str) -> Diagnostic {
+    let span = value.map_or(line, |value| narrowed(value, &refusal.message));
+    let made = diagnostic(refusal, span);
+    match made.help {
+        Some(_) => made,
+        None => made.with_help(format!("write `{syntax}`")),
+    }
+}
+
+/// The place of the word that a message ends in, or of the whole value.
+fn narrowed(value: &Text, message: &str) -> Span {
+    let whole = value.span;
+    let is_joined = whole.end.saturating_sub(whole.start) != value.text.len();
+    let word = message.rsplit_once(": ").map_or("", |(_, word)| word);
+    match value.text.find(word) {
+        Some(at) if !is_joined && !word.is_empty() => {
+            let start = whole.start + at;
+            Span::new(start, start + word.len(), whole.line)
+        }
+        _ => whole,
+    }
+}
+
 impl Tools<'_> {
     /// Makes the objects that a script defines.
     pub(super) fn define(&mut self, number: u32, candidate: &Candidate, out: &mut Vec<Diagnostic>) {
@@ -95,12 +134,11 @@ impl Tools<'_> {
                     }
                 }
                 Err(refusal) => {
-                    let span = if definition.value.text.is_empty() {
-                        definition.span
-                    } else {
-                        definition.value.span
-                    };
-                    out.push(diagnostic(refusal, span));
+                    let value = Some(&definition.value).filter(|value| !value.text.is_empty());
+                    let keyword = definition.keyword.text.as_str();
+                    let syntax = definition_syntax(keyword);
+                    out.push(about_value(refusal, value, definition.span, syntax));
+                    self.objects.failed(number, keyword, &definition.name.text);
                 }
             }
         }
@@ -227,7 +265,14 @@ impl Tools<'_> {
             ));
         }
         if extra.is_none() && !BUILT_IN.contains(&name) && !name.starts_with("user/") {
-            return Err(Refusal::new(Code::UnknownChain, format!("Unknown chain: {name}"))
+            let known = self.options.extra_chains.iter().map(|extra| &*extra.name);
+            let refusal = Refusal::new(Code::UnknownChain, format!("Unknown chain: {name}"));
+            if let Some(nearest) =
+                crate::diagnostic::nearest(name, BUILT_IN.into_iter().chain(known))
+            {
+                return Err(refusal.help(format!("did you mean `{nearest}`?")));
+            }
+            return Err(refusal
                 .help("the chains are preroute, deliver, deliver_remote and your own, which begin with user/"));
         }
         if !self.options.supports(name) {
@@ -280,20 +325,8 @@ impl Tools<'_> {
         out: &mut Vec<Diagnostic>,
     ) -> Option<CheckDraft> {
         let name = condition.name.text.as_str();
-        let line = condition.line.span.line;
         let Some(spec) = conditions::named(name) else {
-            let message = format!("Unknown condition on line {line}: {name}");
-            let problem = Diagnostic::error(Code::UnknownCondition, condition.name.span, message);
-            let known = conditions::ALL.iter().map(|spec| spec.name);
-            out.push(match actions::named(&name.replace(' ', "_")) {
-                Some(action) => {
-                    problem.with_help(format!("this is an action: write `{}`", action.syntax))
-                }
-                None if condition.line.text.starts_with(['%', ':']) => {
-                    problem.with_help("the rule above has conditions but no action yet")
-                }
-                None => problem.with_nearest(name, known),
-            });
+            out.push(unknown_condition(condition));
             return None;
         };
         if let Some(refusal) = lacking(self.options, spec.name) {
@@ -325,7 +358,7 @@ impl Tools<'_> {
                 let key = (script, format!("{name}:{}", value.unwrap_or_default()));
                 let draft = CheckDraft {
                     condition: made,
-                name: spec.name,
+                    name: spec.name,
                     is_negated: condition.negated,
                     key,
                     text: condition.line.text.clone(),
@@ -333,7 +366,11 @@ impl Tools<'_> {
                 Some(self.with_unknown(draft, list))
             }
             Err(refusal) => {
-                out.push(diagnostic(refusal, span));
+                if !refusal.is_echo {
+                    let value = condition.value.as_ref();
+                    let line = condition.line.span;
+                    out.push(about_value(refusal, value, line, spec.syntax));
+                }
                 None
             }
         }
@@ -368,15 +405,7 @@ impl Tools<'_> {
         let name = action.name.text.as_str();
         let line = action.line.span.line;
         let Some(spec) = actions::named(name) else {
-            let message = format!("Unknown action on line {line}: {name}");
-            let problem = Diagnostic::error(Code::UnknownAction, action.name.span, message);
-            let known = actions::ALL.iter().map(|spec| spec.name);
-            out.push(match conditions::named(&name.replace('_', " ")) {
-                Some(condition) => {
-                    problem.with_help(format!("this is a condition: write `{}`", condition.syntax))
-                }
-                None => problem.with_nearest(name, known),
-            });
+            out.push(unknown_action(action));
             return;
         };
         let spaced = spec.name.replace('_', " ");
@@ -397,11 +426,10 @@ impl Tools<'_> {
             .is_some_and(|(last, ..)| last.ends_rule())
         {
             let message = "this action is never reached: the one above it ends the rule".to_owned();
-            out.push(Diagnostic::warning(
-                Code::UnreachableAction,
-                action.line.span,
-                message,
-            ).with_help("move it above that action, or leave it out"));
+            out.push(
+                Diagnostic::warning(Code::UnreachableAction, action.line.span, message)
+                    .with_help("move it above that action, or leave it out"),
+            );
         }
         let mut scope = self.scope(number);
         let parsed = (spec.parse)(&mut scope, value);
@@ -410,7 +438,11 @@ impl Tools<'_> {
         warn(scope.warnings, span, out);
         match parsed {
             Ok(made) => draft.steps.push((made, line, action.line.text.clone())),
-            Err(refusal) => out.push(diagnostic(refusal, span)),
+            Err(refusal) if refusal.is_echo => {}
+            Err(refusal) => {
+                let (value, line) = (action.value.as_ref(), action.line.span);
+                out.push(about_value(refusal, value, line, spec.syntax));
+            }
         }
     }
 }
@@ -473,6 +505,11 @@ fn lacking(options: &Options, name: &str) -> Option<Refusal> {
 
 fn unreadable(error: LoadError) -> Refusal {
     let code = match &error {
+        LoadError::Missing(_) => {
+            return Refusal::new(Code::Unreadable, error.to_string()).help(
+                "create it, or write `(missing: ignore)` behind a list whose file may be missing",
+            );
+        }
         LoadError::Unsupported(_) => Code::Unsupported,
         _ => Code::Unreadable,
     };

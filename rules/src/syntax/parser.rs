@@ -349,10 +349,12 @@ fn definition(line: &Line<'_>) -> Result<Definition, Diagnostic> {
     if !crate::definitions::KEYWORDS.contains(&keyword.text.as_str()) {
         let message = format!("Definition of unknown object: {}", keyword.text);
         return Err(
-            Diagnostic::error(Code::UnknownDefinition, keyword.span, message).with_nearest(
-                &keyword.text,
-                crate::definitions::KEYWORDS.iter().copied().chain(["TEST"]),
-            ),
+            Diagnostic::error(Code::UnknownDefinition, keyword.span, message)
+                .with_help("the definitions are ZONE, LIST, RATE, SEARCH, PATTERN and TEST")
+                .with_nearest(
+                    &keyword.text,
+                    crate::definitions::KEYWORDS.iter().copied().chain(["TEST"]),
+                ),
         );
     }
     let rest = text.get(keyword_end..).unwrap_or_default();

@@ -1,0 +1,44 @@
+//! Names of conditions and actions that do not exist, with those that are meant.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::syntax::ast::{Action, Condition};
+use crate::{actions, conditions};
+
+/// A condition that does not exist.
+pub(crate) fn unknown_condition(condition: &Condition) -> Diagnostic {
+    let name = condition.name.text.as_str();
+    let line = condition.line.span.line;
+    let message = format!("Unknown condition on line {line}: {name}");
+    let problem = Diagnostic::error(Code::UnknownCondition, condition.name.span, message);
+    match actions::named(&name.replace(' ', "_")) {
+        Some(action) => problem.with_help(format!("this is an action: write `{}`", action.syntax)),
+        None if condition.line.text.starts_with(['%', ':']) => {
+            problem.with_help("the rule above has conditions but no action yet")
+        }
+        None => {
+            let known = conditions::ALL.iter().map(|spec| spec.name);
+            problem
+                .with_help("the reference of the rules lists all conditions; NOT and names are in capitals")
+                .with_nearest(name, known)
+        }
+    }
+}
+
+/// An action that does not exist.
+pub(crate) fn unknown_action(action: &Action) -> Diagnostic {
+    let name = action.name.text.as_str();
+    let line = action.line.span.line;
+    let message = format!("Unknown action on line {line}: {name}");
+    let problem = Diagnostic::error(Code::UnknownAction, action.name.span, message);
+    let name = name.replace('_', " ");
+    if let Some(condition) = conditions::named(&name) {
+        return problem.with_help(format!("this is a condition: write `{}`", condition.syntax));
+    }
+    let known: Vec<String> = actions::ALL
+        .iter()
+        .map(|spec| spec.name.replace('_', " "))
+        .collect();
+    problem
+        .with_help("the reference of the rules lists all actions")
+        .with_nearest(&name, known.iter().map(String::as_str))
+}
