@@ -15,6 +15,7 @@ mod outcome;
 mod process;
 mod profile;
 mod rows;
+mod rules;
 mod servers;
 mod table;
 
@@ -40,6 +41,9 @@ pub(crate) struct Options {
     /// Short windows and few sessions: shows that everything runs, not how fast.
     #[arg(long)]
     quick: bool,
+    /// Measure rules alone, without any server, and replace that part of `docs/performance.md`.
+    #[arg(long, conflicts_with_all = ["only", "rows", "quick", "profile"])]
+    rules: bool,
     /// Profile our node with perf during the rows instead of measuring.
     #[arg(long)]
     profile: bool,
@@ -55,6 +59,10 @@ pub(crate) fn run(options: Options) -> Result<()> {
         options.seconds.is_finite() && options.seconds > 0.0,
         "--seconds must be more than 0"
     );
+    if options.rules {
+        machine::install(&[Kind::Prosody])?;
+        return publish_rules(&workspace()?);
+    }
     let kinds = if options.profile {
         vec![Kind::Ours]
     } else {
@@ -126,6 +134,7 @@ fn publish(options: &Options, kinds: &[Kind], outcomes: &Outcomes, workspace: &P
     let whole = options.only.is_empty() && options.rows.is_empty() && !options.quick;
     if whole {
         let docs = workspace.join("docs");
+        let text = rules::replaced(&text, &rules::measure(workspace)?);
         std::fs::write(docs.join("performance.md"), &text)?;
         let json = serde_json::to_string_pretty(&outcomes.json(&machine))?;
         std::fs::write(docs.join("performance.json"), json + "\n")?;
@@ -135,6 +144,14 @@ fn publish(options: &Options, kinds: &[Kind], outcomes: &Outcomes, workspace: &P
         "not every server ran in every row"
     );
     Ok(())
+}
+
+fn publish_rules(workspace: &Path) -> Result<()> {
+    let part = rules::measure(workspace)?;
+    println!("{part}");
+    let path = workspace.join("docs/performance.md");
+    let page = std::fs::read_to_string(&path)?;
+    Ok(std::fs::write(&path, rules::replaced(&page, &part))?)
 }
 
 fn workspace() -> Result<PathBuf> {
