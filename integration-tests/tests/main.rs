@@ -14,6 +14,7 @@ mod firewall_shadow;
 mod firewall_tools;
 mod first_start;
 mod hostile;
+mod hostile_rules;
 mod hosts;
 mod limits;
 mod list_servers;

@@ -403,7 +403,7 @@ fn injected_elements_are_bounded_each_and_together() {
     let large = |bytes: usize| format!("INJECT=<x xmlns='urn:x'>{}</x>\n", "a".repeat(bytes));
     let shown = refused(&large(MIB)).render(false);
     assert!(shown.contains("malformed XML"), "{shown}");
-    let outcome = run(&large(100_000).repeat(100), &body("x"));
+    let outcome = run(&large(250_000).repeat(30), &body("x"));
     assert_eq!(
         (outcome.verdict, fault(&outcome)),
         (Verdict::Drop, Some(FaultKind::Effects))
