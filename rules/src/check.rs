@@ -5,6 +5,7 @@
 
 mod assemble;
 mod lint;
+mod refused;
 mod script;
 mod test_blocks;
 mod unknown;

@@ -20,6 +20,7 @@
 
 mod moment;
 mod place;
+mod sessions;
 mod statements;
 mod words;
 

@@ -128,5 +128,5 @@ fn deprecated(rule: &Seen<'_>, out: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Names of the chains of a set.
+/// Some chains.
 type ChainSet = AHashSet<ChainId>;
