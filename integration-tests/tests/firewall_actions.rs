@@ -289,10 +289,9 @@ async fn marks_of_a_user_hold_for_all_sessions_and_survive_the_node() {
     assert!(is_marked(&mut alice, &mut bob, "mark").await);
     assert!(is_marked(&mut other, &mut bob, "b").await);
     assert!(!is_marked(&mut carol, &mut bob, "c").await);
-    let panic = serde_json::json!({ "actor-panic": { "path": "accounts/alice@localhost" } });
-    let answer = scene.node.admin(panic).await;
-    assert_eq!(answer["told"]["actors"], 1, "{answer}");
+    crate::supervision::panic_at(&scene.node, "accounts/alice@localhost").await;
     assert!(is_marked(&mut other, &mut bob, "while the account is started anew").await);
+    crate::supervision::expect_restarted(&scene.node, "accounts/alice@localhost").await;
     // The answer to a ping says that what came before is stored.
     alice.sync().await;
     scene.node.kill9().await;
@@ -476,9 +475,7 @@ async fn what_is_for_other_servers_passes_deliver_remote() {
         bob.expect(&said(&alice, body)).await;
     }
     alice
-        .send(&format!(
-            "<iq to='elsewhere.example' type='get' id='i1'><ping xmlns='urn:xmpp:ping'/></iq>"
-        ))
+        .send("<iq to='elsewhere.example' type='get' id='i1'><ping xmlns='urn:xmpp:ping'/></iq>")
         .await;
     alice
         .expect("<iq type='error' id='i1'><error><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")

@@ -44,13 +44,13 @@ async fn path_of(node: &TestNode, within: &str, part: &str) -> String {
         .to_string()
 }
 
-async fn panic_at(node: &TestNode, path: &str) {
+pub(crate) async fn panic_at(node: &TestNode, path: &str) {
     let answer = node.admin(json!({ "actor-panic": { "path": path } })).await;
     assert_eq!(answer["told"]["actors"], 1, "{answer}");
 }
 
 /// Restarts and last failure are for operators to see.
-async fn expect_restarted(node: &TestNode, path: &str) {
+pub(crate) async fn expect_restarted(node: &TestNode, path: &str) {
     let waiting = async {
         loop {
             let all = actors(node, Some(path)).await;
