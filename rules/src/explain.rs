@@ -251,7 +251,8 @@ impl Ruleset {
         if trial == Trial::Dry {
             run.make_dry();
         }
-        let outcome = self.conduct(chain, run);
+        let outcome = self.conduct(chain, &mut run);
+        drop(run);
         let explanation = Explanation {
             host: self.host().to_owned(),
             chain: chain.to_owned(),

@@ -206,20 +206,20 @@ impl Ruleset {
         facts: &'a dyn Facts,
         observer: Option<&'a mut (dyn Observer + 'a)>,
     ) -> Outcome {
-        self.conduct(chain, Run::new(self, stanza, facts, observer))
+        self.conduct(chain, &mut Run::new(self, stanza, facts, observer))
     }
 
-    /// Runs a chain to its end.
-    pub(crate) fn conduct(&self, chain: &str, mut run: Run<'_>) -> Outcome {
+    /// Runs a chain to its end. The run stays where it is: it is too large to be moved for nothing.
+    pub(crate) fn conduct(&self, chain: &str, run: &mut Run<'_>) -> Outcome {
         let is_custom = chain.starts_with("user/");
-        let value = match self.names.get(chain) {
-            Some(&id) if is_custom => self.jump(&mut run, id),
-            Some(&id) => self.hook(&mut run, id),
+        let id = self.names.get(chain).copied();
+        let value = match id {
+            Some(id) if is_custom => self.jump(run, id),
+            Some(id) => self.hook(run, id),
             None => Value::Nothing,
         };
-        let lane = run.lane;
         let outcome = conclude(run, value, is_custom);
-        if let (Some(lane), Some(id)) = (lane, self.names.get(chain)) {
+        if let (Some(lane), Some(id)) = (run.lane, id) {
             lane.outcome(id.0 as usize, &outcome);
         }
         outcome
@@ -230,7 +230,7 @@ impl Ruleset {
     pub fn run_event(&self, event: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
         let mut run = Run::new(self, stanza, facts, None);
         let value = self.fire(&mut run, event);
-        conclude(run, value, false)
+        conclude(&mut run, value, false)
     }
 
     fn chain(&self, name: &str) -> Option<&Chain> {
@@ -456,7 +456,7 @@ impl Check {
     }
 }
 
-fn conclude(run: Run<'_>, value: Value, is_custom: bool) -> Outcome {
+fn conclude(run: &mut Run<'_>, value: Value, is_custom: bool) -> Outcome {
     let verdict = match value {
         _ if run.fault.is_some() => Verdict::Drop,
         Value::Nothing if is_custom => Verdict::Return,

@@ -205,13 +205,14 @@ impl<'a> Run<'a> {
         self.forget();
     }
 
-    pub(crate) fn finish(self, verdict: Verdict) -> Outcome {
+    /// Takes out what came of the run.
+    pub(crate) fn finish(&mut self, verdict: Verdict) -> Outcome {
         let decided_by = self.decided_by.map(|place| self.ruleset.decision(place));
         Outcome {
             verdict,
-            effects: self.effects,
-            stanza: self.edited.map(|stanza| *stanza),
-            fault: self.fault,
+            effects: std::mem::take(&mut self.effects),
+            stanza: self.edited.take().map(|stanza| *stanza),
+            fault: self.fault.take(),
             decided_by,
             steps: self.ruleset.step_budget() - self.budget.left(),
         }

@@ -87,10 +87,7 @@ fn judge(trial: &mut Trial<'_>, test: &Test, mut input: Input, counts: &mut Coun
         true => counts.passed += 1,
         false => counts.dropped += 1,
     }
-    let stanza = outcome
-        .stanza
-        .as_ref()
-        .map_or_else(|| input.xml(), |changed| xml(changed));
+    let stanza = outcome.stanza.as_ref().map_or_else(|| input.xml(), xml);
     if test.json {
         return print(&in_json(&input, &chain, &outcome, passes, &stanza).to_string());
     }
