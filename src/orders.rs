@@ -36,7 +36,7 @@ async fn listener(node: &mut Node, sources: &mut Sources, wish: ListenerWish) ->
             wanted.without_listeners.insert(name);
             take_over(node, sources, wanted).await
         }
-        ListenerWish::Restart(name) => node.listeners.restart(&core, &name),
+        ListenerWish::Restart(name) => node.listeners.restart(&core, &name).await,
         ListenerWish::Drain { name, within } => node.listeners.drain(&core, &name, within).await,
         ListenerWish::Resume(name) => node.listeners.resume(&core, &name).await,
     }

@@ -15,6 +15,8 @@ mod live;
 
 /// How long a listener may take to close its socket.
 const CLOSE: Duration = Duration::from_secs(5);
+/// How long a socket may take to report.
+const REPORT: Duration = Duration::from_secs(1);
 
 /// The listeners of a node.
 pub(crate) struct Listeners {
@@ -110,13 +112,13 @@ impl Listeners {
     ) -> Vec<String> {
         for (name, bind) in binds_beyond(old, new) {
             close(core, &path(name).child(bind)).await;
+            self.sockets.discard(bind);
         }
         for (name, listener) in &new.listeners {
             self.policy(listener);
             let before = old.listeners.get(name).filter(|_| rebound.contains(name));
             for bind in before.iter().flat_map(|before| &before.binds) {
-                // A fresh listener opens its socket anew, with the options now in force.
-                core.tree.restart(&path(name).child(bind));
+                self.reopen(core, listener, bind).await;
             }
         }
         let mut failures = Vec::new();
@@ -135,6 +137,18 @@ impl Listeners {
             .retain(|name, _| new.listeners.contains_key(name));
         self.drained.retain(|name| new.listeners.contains_key(name));
         failures
+    }
+
+    /// Has a fresh actor open the socket of a bind anew, with the options now in force.
+    async fn reopen(&self, core: &Core, listener: &ListenerConfig, bind: &Bind) -> usize {
+        let path = path(&listener.name).child(bind);
+        let observed = core.tree.observe(&path, REPORT).await;
+        let report = observed.and_then(|observed| observed.report);
+        // An address that somebody else holds must not be shared with them.
+        if report.is_some_and(|report| report["is_listening"] == true) {
+            self.sockets.prepare_successor(bind, &listener.socket);
+        }
+        core.tree.restart(&path)
     }
 
     /// Starts the actor of a bind, which finds its socket where it was prepared or opens it.

@@ -63,6 +63,21 @@ pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<Opened> {
     }
 }
 
+/// Opens a socket beside one of ours that listens on the same address, so that nobody is refused
+/// while the one takes the other's place. Both need `reuse_port`.
+///
+/// # Errors
+/// What the kernel says, as when the other one does not share its port.
+pub(super) fn open_beside(bind: &Bind, options: &SocketConfig) -> io::Result<Opened> {
+    let Bind::Tcp { address, v6_only } = *bind else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    let socket = bound(address, v6_only, options, options.reuse_port)?;
+    socket.listen(backlog(options))?;
+    socket.set_nonblocking(true)?;
+    Ok(Opened::Tcp(socket.into()))
+}
+
 fn is_dual(address: SocketAddr, v6_only: bool) -> bool {
     address.is_ipv6() && address.ip().is_unspecified() && !v6_only
 }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use parking_lot::Mutex;
 use portcullis_config::{Bind, Config, SocketConfig};
 
-use super::socket::{Opened, open};
+use super::socket::{Opened, open, open_beside};
 
 /// The sockets of a node that no listener holds at the moment.
 #[derive(Debug, Default)]
@@ -34,6 +34,20 @@ impl Sockets {
         let opened = self.open(bind, options)?;
         self.ready.lock().insert(bind.clone(), opened);
         Ok(())
+    }
+
+    /// Opens the successor of a socket that a listener of this node still holds, where they can share
+    /// the address. Otherwise there is nobody at the address until the listener has opened it anew.
+    pub fn prepare_successor(&self, bind: &Bind, options: &SocketConfig) {
+        match open_beside(bind, options) {
+            Ok(opened) => drop(self.ready.lock().insert(bind.clone(), vec![opened])),
+            Err(error) => tracing::debug!(%bind, %error, "no successor before the end"),
+        }
+    }
+
+    /// Closes what is kept for a bind: its listener is gone and will not ask for it.
+    pub fn discard(&self, bind: &Bind) {
+        self.ready.lock().remove(bind);
     }
 
     /// The sockets of a bind: those that were prepared, else new ones.

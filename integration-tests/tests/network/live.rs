@@ -142,6 +142,31 @@ async fn a_listener_comes_and_goes_by_command() {
 }
 
 #[tokio::test]
+async fn nobody_is_refused_while_a_listener_is_restarted() {
+    let node = TestNode::start("").await;
+    let address = node.address();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let connecting = tokio::spawn(async move {
+        let (mut stopped, mut connects) = (stopped, 0);
+        while stopped.try_recv().is_err() {
+            let connected = TcpStream::connect(address).await;
+            assert!(
+                connected.is_ok(),
+                "after {connects} connects: {connected:?}"
+            );
+            connects += 1;
+        }
+        connects
+    });
+    for _ in 0..10 {
+        done(&node, &["listener", "restart", "c2s"]).await;
+        until(&node, "c2s", |listener| listener["state"] == "serving").await;
+    }
+    stop.send(()).unwrap();
+    assert!(connecting.await.unwrap() > 0);
+}
+
+#[tokio::test]
 async fn a_listener_is_restarted_and_its_sessions_stay() {
     let node = TestNode::with_users("", &["alice"]).await;
     let mut alice = node.login("alice").await;

@@ -8,10 +8,7 @@ use actors::core::Core;
 use actors::listener::ListenerPolicy;
 use portcullis_config::{ListenerConfig, ListenerName};
 
-use super::{Listeners, close, path};
-
-/// How long a socket may take to report.
-const REPORT: Duration = Duration::from_secs(1);
+use super::{Listeners, REPORT, close, path};
 
 impl Listeners {
     /// Every listener, in the order of their names.
@@ -73,7 +70,7 @@ impl Listeners {
     }
 
     /// Opens the sockets of a listener anew; its sessions stay.
-    pub(crate) fn restart(&self, core: &Core, name: &str) -> Answer {
+    pub(crate) async fn restart(&self, core: &Core, name: &str) -> Answer {
         let Some((name, _)) = self.known(name) else {
             return unknown(name);
         };
@@ -83,9 +80,14 @@ impl Listeners {
             ));
         }
         tracing::info!(listener = %name, "sockets opened anew by an operator");
-        Answer::Told {
-            actors: core.tree.restart(&path(name)),
+        let config = core.config().clone();
+        let mut actors = 0;
+        if let Some(listener) = config.listeners.get(name) {
+            for bind in &listener.binds {
+                actors += self.reopen(core, listener, bind).await;
+            }
         }
+        Answer::Told { actors }
     }
 
     /// Closes the sockets of a listener and ends its sessions, spread over `within`.
@@ -95,6 +97,8 @@ impl Listeners {
         };
         let (name, policy) = (name.clone(), Arc::clone(policy));
         close(core, &path(&name)).await;
+        let binds = policy.load().binds.clone();
+        binds.iter().for_each(|bind| self.sockets.discard(bind));
         self.drained.insert(name.clone());
         if let Err(error) = self.spawn_drain(core, &policy, within) {
             return Answer::refused(error.to_string());
