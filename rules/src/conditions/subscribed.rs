@@ -37,12 +37,14 @@ fn parse(_: &mut Scope<'_>, _: Option<&str>) -> Result<Box<dyn Condition>, Refus
 
 impl Condition for Subscribed {
     fn holds(&self, run: &mut Run<'_>) -> bool {
-        let (Some(to), Some(from)) = (run.to.bare(), run.from.bare()) else {
-            return false;
-        };
+        let (to, from) = (run.to.bare(), run.from.bare());
+        // Between two servers, both may be absent: that is the same address too.
         if to == from {
             return true;
         }
+        let (Some(to), Some(from)) = (to, from) else {
+            return false;
+        };
         if run.to.node().is_none() {
             return false;
         }
@@ -70,5 +72,22 @@ impl Condition for Subscribed {
 
     fn is_worth_sharing(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::world::example_drops;
+
+    #[test]
+    fn an_address_is_subscribed_to_itself_even_if_absent() {
+        for line in ["SUBSCRIBED?", "PENDING SUBSCRIPTION FROM SENDER?"] {
+            let script = format!("{line}\nDROP.\n");
+            let holds = |stanza| example_drops(&script, stanza).expect("a script");
+            assert!(holds("<message from='a@b.example/x' to='a@b.example'/>"));
+            assert!(holds("<message/>"));
+            assert!(!holds("<message from='a@b.example'/>"));
+            assert!(!holds("<message to='a@b.example'/>"));
+        }
     }
 }

@@ -191,11 +191,13 @@ impl ListDefinition {
     }
 
     fn filtered<'t>(&self, text: &'t [u8]) -> Option<Cow<'t, [u8]>> {
-        let mut text = Cow::Borrowed(text);
+        let mut text = Some(Cow::Borrowed(text));
         for filter in &self.filters {
-            text = Cow::Owned(filter.apply(&text)?);
+            // What a filter makes nothing of is empty for the next one.
+            let input = text.unwrap_or_default();
+            text = filter.apply(&input).map(Cow::Owned);
         }
-        Some(text)
+        text
     }
 }
 

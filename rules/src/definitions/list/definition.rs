@@ -383,6 +383,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_of_a_filter_is_empty_for_the_next() {
+        let filtered = |value: &str, text: &[u8]| {
+            let definition = parse(value).expect("a definition");
+            definition.filtered(text).map(|text| text.into_owned())
+        };
+        assert_eq!(filtered("memory (filter: prep)", b"<>@"), None);
+        let next = filtered("memory (filter: prep+upper)", b"<>@");
+        assert_eq!(next, Some(Vec::new()));
+        assert_eq!(filtered("memory (filter: upper+prep)", b"<>@"), None);
+    }
+
+    #[test]
     fn options_end_at_commas() {
         let list = parse("http://h/x (ttl: 60, pattern: \"d\" *\"([^\"]+)\", hash: sha1)")
             .expect("a list");
