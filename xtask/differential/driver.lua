@@ -80,14 +80,24 @@ local function replace(text, old, new, name)
 	return table.concat(parts);
 end
 
-local compiled = {};
+-- Does a quirk change this file?
+local function concerns(quirk, file)
+	for _, change in ipairs(quirk) do
+		if change[1] == file then return true; end
+	end
+	return false;
+end
+
+local compiled, compiled_count = {}, 0;
 local function chunk(file, env)
 	local key = { file };
 	for _, quirk in ipairs(quirks) do
-		if enabled[quirk.name] then key[#key+1] = quirk.name; end
+		if enabled[quirk.name] and concerns(quirk, file) then key[#key+1] = quirk.name; end
 	end
 	key = table.concat(key, " ");
 	if not compiled[key] then
+		if compiled_count >= 200 then compiled, compiled_count = {}, 0; end
+		compiled_count = compiled_count + 1;
 		local text = sources[file];
 		for _, quirk in ipairs(quirks) do
 			if enabled[quirk.name] then

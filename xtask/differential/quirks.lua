@@ -70,8 +70,8 @@ if line_hold or line:find("^[#;]") then]] };
 		{ "mod", "for line in file:lines() do", [[
 local lines = {};
 for line in file:lines() do lines[#lines+1] = line; end
-if #lines > 0 then lines[#lines] = lines[#lines]:gsub("\\%s*$", ""); end
-for _, line in ipairs(lines) do]] };
+for number, line in ipairs(lines) do]] };
+		{ "mod", "if line_hold and line:sub(-1,-1) ~=", "if number == #lines and line:sub(-1, -1) == \"\\\\\" then line = line:sub(1, -2); end\nif line_hold and line:sub(-1,-1) ~=" };
 	};
 	{ name = "Q22";
 		{ "conditions", "spec:match(\"^(%w+) on (.+)$\")", "spec:match(\"^([%w_]+) on (.+)$\")" };
@@ -92,7 +92,7 @@ for _, line in ipairs(lines) do]] };
 		{ "mod", "expr = expr:gsub(\"||(%b\\\"\\\")$\", function (default_string)\n\t\t\t\tdefault = stripslashes(default_string:sub(2,-2));", "expr = expr:gsub('||\\\\\"(.-)\\\\\"$', function (default_string)\n\t\t\t\tdefault = stripslashes(load('return \"'..default_string..'\"')());" };
 	};
 	{ name = "Q28";
-		{ "actions", "error, error_type = string.format(", "assert(error_types[error], \"unknown error condition\");\n\terror, error_type = string.format(" };
+		{ "actions", "error, error_type = string.format(", "assert(error_types[error], \"unknown error condition\"); assert((\"auth cancel continue modify wait\"):find(error_type, 1, true));\n\terror, error_type = string.format(" };
 	};
 	{ name = "Q29";
 		{ "actions", "return route_modify((\"reply(stanza):body(%q)\"):format(with));", [[
@@ -145,6 +145,9 @@ local function include_dep(]] };
 		{ "conditions", "function condition_handlers.FROM_GROUP(group_name)", "function condition_handlers.FROM_GROUP(group_name) assert(group_name, 'no value');" };
 		{ "conditions", "function condition_handlers.TO_GROUP(group_name)", "function condition_handlers.TO_GROUP(group_name) assert(group_name, 'no value');" };
 		{ "conditions", "function condition_handlers.PAYLOAD(payload_ns)", "function condition_handlers.PAYLOAD(payload_ns) assert(payload_ns, 'no value');" };
+	};
+	{ name = "FILTER"; -- what a filter makes nothing of is not added, and not an error
+		{ "definitions", "return list_method(self, filter(item));", "local filtered = filter(item); if filtered ~= nil then return list_method(self, filtered); end" };
 	};
 	{ name = "POSITION"; -- a position capture is a token in decimal
 		{ "mod", "tokens_%s_%s[s] = true;", "tokens_%s_%s[tostring(s)] = true;" };
