@@ -19,6 +19,7 @@ mod script;
 mod stanza;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -53,6 +54,9 @@ pub(crate) struct Options {
     /// Only this one of the seed's cases, with all that is said about it.
     #[arg(long)]
     case: Option<u64>,
+    /// Only load these scripts on both sides and show what each says.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    load: Vec<PathBuf>,
 }
 
 /// Runs `cargo xtask differential`.
@@ -60,6 +64,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     tools::install()?;
     let seed = options.seed.unwrap_or_else(fresh_seed);
     let mut run = Run::start(seed)?;
+    if !options.load.is_empty() {
+        options.load.iter().try_for_each(|path| run.load(path))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match options.case {
         Some(number) => run.script(number)?,
         None => run.all(options.cases)?,
@@ -115,6 +123,18 @@ impl Run {
         for number in 0..cases * 3 {
             self.pattern(number)?;
         }
+        Ok(())
+    }
+
+    fn load(&mut self, path: &Path) -> Result<()> {
+        let case = Case {
+            start: 0.0,
+            script: std::fs::read_to_string(path)?,
+            steps: Vec::new(),
+        };
+        println!("{}", path.display());
+        println!("  real  {}", self.real.run(&case, &[])?.loaded());
+        println!("  ours  {}", ours::run(&case).loaded());
         Ok(())
     }
 

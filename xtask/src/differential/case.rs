@@ -69,6 +69,16 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// What became of the script, in words.
+    pub(crate) fn loaded(&self) -> String {
+        match self {
+            Self::Ran(_) => "loaded".to_owned(),
+            Self::Rejected { lines, messages } => {
+                format!("rejected, lines {lines:?}: {}", messages.join("; "))
+            }
+        }
+    }
+
     /// True if both sides agree.
     pub(crate) fn agrees(real: &Self, ours: &Self) -> bool {
         match (real, ours) {
