@@ -273,7 +273,7 @@ fn list(criterion: &mut Criterion) {
         "{{\"list_seconds\": {seconds}, \"list_bytes_beyond_text\": {beyond}, {}}}\n",
         limiter_figures()
     );
-    println!("{figures}");
+    eprintln!("{figures}");
     export("figures.json", figures.as_bytes());
     for count in [10, 1000, MILLION] {
         let contents = match count {

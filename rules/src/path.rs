@@ -103,8 +103,8 @@ impl Path {
     }
 
     /// The namespace that the first segment names.
-    pub(crate) fn payload(&self) -> Option<&Box<str>> {
-        self.steps.first()?.ns.as_ref()
+    pub(crate) fn payload(&self) -> Option<&str> {
+        self.steps.first()?.ns.as_deref()
     }
 
     /// Walks the first matching child at each level.

@@ -78,7 +78,7 @@ impl Scope<'_> {
             .path_list
             .get(id.0 as usize)?
             .payload()
-            .cloned()
+            .map(Box::from)
     }
 
     pub(crate) fn template(&mut self, text: &str) -> Result<Template, Refusal> {

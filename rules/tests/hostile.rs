@@ -102,7 +102,7 @@ fn what_no_budget_pays_for_drops_the_stanza() {
             outcome.verdict,
             Verdict::Drop,
             "{}",
-            &pattern[..20.min(pattern.len())]
+            pattern.get(..20).unwrap_or(pattern)
         );
         assert_eq!(fault(&outcome), Some(FaultKind::Budget));
     }
@@ -257,10 +257,10 @@ fn long_lines_are_read_or_refused() {
         format!("LOG={}", many("$<")),
         format!("LOG={}", many("$<a>")),
         format!("LOG={}", many("$(stanza)")),
-        format!("LOG=$<{}>", many("a/")[..200].to_owned()),
+        format!("LOG=$<{}>", "a/".repeat(100)),
         format!("LOG=$({})", many("to or ") + "from"),
         format!("FROM: {}@b.example", many("a")),
-        format!("TO: <{}>@b.example", &many("*a")[..300]),
+        format!("TO: <{}>@b.example", "*a".repeat(150)),
         format!("KIND: {}", many("iq,")),
         format!("TIME: {}", many("1am-2am, ") + "3am-4am"),
         format!("BOUNCE=gone ({})", many("(")),
@@ -303,7 +303,7 @@ fn reports_of_many_mistakes_are_bounded() {
     assert!(
         shown.contains("19800 more problems are not shown"),
         "{}",
-        &shown[shown.len() - 200..]
+        shown.lines().last().unwrap_or_default()
     );
 }
 
@@ -384,11 +384,7 @@ fn logged_texts_are_cut() {
         };
         assert!(message.len() < 16 * 1024, "{}", message.len());
         assert!(!message.contains(char::REPLACEMENT_CHARACTER));
-        assert!(
-            message.contains(" [cut, "),
-            "{}",
-            &message[message.len() - 50..]
-        );
+        assert!(message.contains(" [cut, "), "{}", message.len());
     }
     let many = format!("LOG={}\n", "$(stanza)".repeat(1000));
     let outcome = run(&many, &stanza);

@@ -1,7 +1,5 @@
 //! Scripts that must load: our own, and those that ship with mod_firewall where they are installed.
 
-#![expect(clippy::expect_used, reason = "a helper of tests may stop them")]
-
 use rules::{NoFiles, Options, Report, SHIPPED, Source, Verdict, compile, shipped, world::World};
 use xmpp::stanza::Stanza;
 use xmpp::xml::Limits;
