@@ -38,7 +38,7 @@ use real::Real;
 /// The seed that every run of the tests uses, beside a fresh one.
 const FIXED_SEED: u64 = 1;
 /// Scripts of each seed in `cargo xtask test`; patterns are three times as many.
-const TEST_CASES: u64 = 2500;
+const TEST_CASES: u64 = 1500;
 /// Differences that are shown in full.
 const SHOWN: usize = 5;
 

@@ -128,48 +128,40 @@ fn positive(random: &mut Random) -> (&'static str, Option<String>) {
         14 | 15 => ("INSPECT", Some(path(random))),
         16..=18 => ("INSPECT", Some(comparison(random))),
         19..=21 => ("COUNT", Some(count(random))),
-        22 | 23 => (
-            "SCAN",
-            Some(format!(
-                "{} for {} in {}",
-                random.pick(&["s", "t"]),
-                random.pick(&["p", "q"]),
-                random.pick(&["l", "m"])
-            )),
-        ),
-        24..=26 => (
-            "CHECK LIST",
-            Some(format!(
-                "{} contains {}",
-                random.pick(&["l", "m"]),
-                expression(random)
-            )),
-        ),
+        22..=26 => listed(random),
         27..=29 => ("LIMIT", Some(limit(random))),
         30 | 31 => mark(random),
         32 => (["TO SELF", "TO FULL JID"][random.below(2)], None),
-        33 => (
-            [
-                "IN ROSTER",
-                "SUBSCRIBED",
-                "PENDING SUBSCRIPTION FROM SENDER",
-            ][random.below(3)],
-            None,
-        ),
-        34 => (
-            "IN ROSTER GROUP",
-            Some(
-                random
-                    .pick(&["Friends", "Work", "friends", "None"])
-                    .to_owned(),
-            ),
-        ),
+        33 | 34 => roster(random),
         35 => groups(random),
         36 => admins(random),
         37 => ("TIME", Some(times(random))),
         38 => ("DAY", Some(days(random))),
         _ => ("SENT DIRECTED PRESENCE TO SENDER", None),
     }
+}
+
+fn listed(random: &mut Random) -> (&'static str, Option<String>) {
+    let list = random.pick(&["l", "m"]);
+    if random.percent(60) {
+        let value = format!("{list} contains {}", expression(random));
+        return ("CHECK LIST", Some(value));
+    }
+    let (search, pattern) = (random.pick(&["s", "t"]), random.pick(&["p", "q"]));
+    ("SCAN", Some(format!("{search} for {pattern} in {list}")))
+}
+
+fn roster(random: &mut Random) -> (&'static str, Option<String>) {
+    const PLAIN: &[&str] = &[
+        "IN ROSTER",
+        "SUBSCRIBED",
+        "PENDING SUBSCRIPTION FROM SENDER",
+    ];
+    if random.percent(50) {
+        return (random.pick(PLAIN), None);
+    }
+    let group = random.pick(&["Friends", "Work", "friends", "None"]);
+    ("IN ROSTER GROUP", Some(group.to_owned()))
 }
 
 fn exactly(random: &mut Random) -> (&'static str, Option<String>) {
