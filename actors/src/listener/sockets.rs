@@ -39,6 +39,10 @@ impl Sockets {
     /// Opens the successor of a socket that a listener of this node still holds, where they can share
     /// the address. Otherwise there is nobody at the address until the listener has opened it anew.
     pub fn prepare_successor(&self, bind: &Bind, options: &SocketConfig) {
+        // One that waits to be taken may have clients in its queue.
+        if self.ready.lock().contains_key(bind) {
+            return;
+        }
         match open_beside(bind, options) {
             Ok(opened) => drop(self.ready.lock().insert(bind.clone(), vec![opened])),
             Err(error) => tracing::debug!(%bind, %error, "no successor before the end"),

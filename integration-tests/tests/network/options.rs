@@ -24,7 +24,7 @@ async fn connects(address: SocketAddr) -> Option<TcpStream> {
 #[tokio::test]
 async fn n044_the_kernel_keeps_so_many_connections() {
     let node = TestNode::start("[listener.c2s.socket]\nbacklog = 4\n").await;
-    node.signal(Signal::STOP);
+    stop(&node).await;
     let mut held = Vec::new();
     for _ in 0..5 {
         held.push(
@@ -241,6 +241,29 @@ async fn n050_the_kernel_takes_little_of_a_flood_nobody_reads() {
     drop(bob);
 }
 
+/// Halts the node, and waits until all of it stands still.
+async fn stop(node: &TestNode) {
+    node.signal(Signal::STOP);
+    let tasks = format!("/proc/{}/task", node.pid());
+    let is_stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.starts_with(" T"))
+    };
+    let stopping = async {
+        while !std::fs::read_dir(&tasks)
+            .unwrap()
+            .all(|task| is_stopped(task.unwrap()))
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, stopping)
+        .await
+        .expect("a node that stands still");
+}
+
 #[tokio::test]
 async fn n051_a_node_that_does_not_read_stops_its_client() {
     let node = TestNode::start("[listener.c2s.socket]\nreceive_buffer = 16384\n").await;
@@ -248,7 +271,7 @@ async fn n051_a_node_that_does_not_read_stops_its_client() {
     socket.set_send_buffer_size(4096).unwrap();
     socket.connect(&node.address().into()).unwrap();
     super::until(&node, "c2s", |listener| listener["connections"] == 1).await;
-    node.signal(Signal::STOP);
+    stop(&node).await;
     socket.set_nonblocking(true).unwrap();
     let (mut taken, blank) = (0, [b' '; 1024]);
     let mut stream = TcpStream::from_std(socket.into()).unwrap();
