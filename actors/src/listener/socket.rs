@@ -63,8 +63,9 @@ pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<Opened> {
     }
 }
 
-/// Opens a socket beside one of ours that listens on the same address, so that nobody is refused
-/// while the one takes the other's place. Both need `reuse_port`.
+/// Opens a socket beside one of ours that listens on the same address, so that the address is never
+/// closed while the one takes the other's place. Both need `reuse_port`. Linux resets whoever comes
+/// into the queue of the old one in its last moment, unless `net.ipv4.tcp_migrate_req` is set.
 ///
 /// # Errors
 /// What the kernel says, as when the other one does not share its port.
