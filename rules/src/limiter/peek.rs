@@ -64,15 +64,15 @@ mod tests {
         });
         let now = Timestamp::from_seconds(1e9);
         let balance = |key: Option<&[u8]>| match limiter.peek(key, now) {
-            Balance::Bucket(events) => events.round() as i64,
-            Balance::Full => -1,
+            Balance::Bucket(events) => events.round(),
+            Balance::Full => -1.0,
         };
         assert_eq!(
             (balance(None), balance(None), balance(Some(b"k"))),
-            (6, 6, 6)
+            (6.0, 6.0, 6.0)
         );
         assert!(limiter.poll_on(b"k", now));
-        assert_eq!((balance(Some(b"k")), balance(Some(b"new"))), (5, -1));
+        assert_eq!((balance(Some(b"k")), balance(Some(b"new"))), (5.0, -1.0));
         assert_eq!(limiter.status().entries, 1);
     }
 
