@@ -22,8 +22,8 @@ use crate::syntax::parser::{self, Parsed};
 use crate::syntax::span::Span;
 
 pub(crate) use test_blocks::TEST_STATEMENTS;
-pub(crate) use unknown::{unknown_action, unknown_condition};
 pub use test_blocks::{MAX_STANZAS, MAX_TESTS, TestResult};
+pub(crate) use unknown::{unknown_action, unknown_condition};
 
 /// Values of `@@ trace` that ask for traces; the others of [`TRACE`] do not.
 const TRACE_ON: [&str; 2] = ["on", "true"];

@@ -3,7 +3,7 @@
 //! Lines lose their indentation and trailing blanks; names are written as the reference writes them, `NOT` first; one
 //! empty line stands between rules, chains and definitions, and none where the original would need one but there
 //! was none. Comments stay where they are, and what is continued over several lines stays so. The meaning never
-//! changes: [`format`] compares what it wrote with what it read.
+//! changes: [`format()`] compares what it wrote with what it read.
 
 mod layout;
 mod line;

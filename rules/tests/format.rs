@@ -14,7 +14,10 @@ fn check(script: &str) -> bool {
             assert_eq!(format(&once).as_ref(), Ok(&once), "{script:?}\n{once}");
             // A part of a continued line may be empty.
             let is_continued = script.contains('\\');
-            assert!(!once.contains('\r') && !once.starts_with('\n'), "{script:?}");
+            assert!(
+                !once.contains('\r') && !once.starts_with('\n'),
+                "{script:?}"
+            );
             assert!(is_continued || !once.contains("\n\n\n"), "{script:?}");
             true
         }

@@ -57,7 +57,10 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Action>, 
 
 /// The text, cut where it gets too long for a log.
 fn bounded(text: &[u8]) -> String {
-    let Some(kept) = text.get(..MAX_MESSAGE).filter(|kept| kept.len() < text.len()) else {
+    let Some(kept) = text
+        .get(..MAX_MESSAGE)
+        .filter(|kept| kept.len() < text.len())
+    else {
         return String::from_utf8_lossy(text).into_owned();
     };
     let kept = String::from_utf8_lossy(kept);

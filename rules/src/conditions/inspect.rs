@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use memchr::memmem::{self, Finder};
 
-use crate::conditions::{Condition, Cost, Example, Guard, Key, Parameter, Spec, TextGuard, required};
+use crate::conditions::{
+    Condition, Cost, Example, Guard, Key, Parameter, Spec, TextGuard, required,
+};
 use crate::diagnostic::Code;
 use crate::explain::sight::Sight;
 use crate::expression::Template;

@@ -101,7 +101,10 @@ fn input(explain: &Explain) -> Result<Box<dyn BufRead>> {
 fn one(trial: &mut Trial<'_>, explain: &Explain, mut input: Input) -> Result<()> {
     trial.next();
     let place = trial.place(&mut input);
-    let chosen = explain.chain.clone().or_else(|| trial.context.chain.clone());
+    let chosen = explain
+        .chain
+        .clone()
+        .or_else(|| trial.context.chain.clone());
     let mut chains = Vec::new();
     match &chosen {
         Some(chain) => chains.push((place.host, chain.clone())),
