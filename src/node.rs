@@ -95,6 +95,7 @@ impl Node {
             "sessions",
             "accounts",
             "hosts",
+            "components",
             "firewall",
             "bus",
             "node",

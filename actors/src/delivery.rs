@@ -7,6 +7,7 @@ use xmpp::jid::bare_str;
 use xmpp::stanza_error::StanzaError;
 use xmpp::{Stanza, StanzaKind, XmlWriter};
 
+use crate::component::ComponentLink;
 use crate::handle::{SessionHandle, Ticket};
 
 /// How often a stanza may be sent on by rules (REDIRECT, COPY, FORWARD), and what is made of it again.
@@ -44,6 +45,8 @@ impl Allowance {
 pub enum Origin {
     /// A client of this node.
     Session(Arc<SessionHandle>),
+    /// A component of this node.
+    Component(Arc<ComponentLink>),
     /// The node itself: presence that it sends in a user's name, stanzas made by rules.
     Node,
 }
@@ -59,6 +62,10 @@ impl Origin {
         {
             // A session that can not be told is ending; nobody waits for the answer.
             let _gone = session.send(stanza);
+        } else if let Self::Component(link) = self
+            && stanza.to().is_none_or(|to| *to.domain() == *link.domain)
+        {
+            let _gone = link.send(stanza);
         }
     }
 
@@ -66,7 +73,7 @@ impl Origin {
     pub fn session(&self) -> Option<&Arc<SessionHandle>> {
         match self {
             Self::Session(session) => Some(session),
-            Self::Node => None,
+            Self::Component(_) | Self::Node => None,
         }
     }
 }

@@ -162,7 +162,7 @@ impl Host {
             ("query", ns::VERSION) => deliver.answer(write_version),
             ("time", ns::TIME) => deliver.answer(write_time),
             ("query", ns::DISCO_INFO) => self.disco_info(deliver),
-            ("query", ns::DISCO_ITEMS) => disco_items(deliver),
+            ("query", ns::DISCO_ITEMS) => self.disco_items(deliver),
             ("query", ns::REGISTER) => register::handle(&self.core, deliver),
             _ => refuse(deliver),
         }
@@ -176,6 +176,30 @@ impl Host {
         }
     }
 
+    /// The services of the host (XEP-0030 §4.1): the components below its domain, unless another host is nearer to them.
+    fn disco_items(&self, deliver: Deliver) {
+        if has_node(&deliver.stanza, ns::DISCO_ITEMS) {
+            return deliver.bounce(StanzaError::new(Condition::ItemNotFound));
+        }
+        let config = self.core.config().clone();
+        let hosts = || config.hosts.keys().map(|host| host.as_str());
+        let nearest = |domain: &str| {
+            hosts()
+                .filter(|host| is_below(domain, host))
+                .max_by_key(|host| host.len())
+        };
+        let components = config.components.keys().map(|domain| domain.as_str());
+        deliver.answer(|xml| {
+            xml.open("query", ns::DISCO_ITEMS);
+            for domain in components.filter(|domain| nearest(domain) == Some(&*self.domain)) {
+                xml.open("item", ns::DISCO_ITEMS)
+                    .attr("jid", domain)
+                    .close();
+            }
+            xml.close();
+        });
+    }
+
     fn disco_info(&self, deliver: Deliver) {
         if has_node(&deliver.stanza, ns::DISCO_INFO) {
             return deliver.bounce(StanzaError::new(Condition::ItemNotFound));
@@ -187,6 +211,12 @@ impl Host {
             .find(|host| host.domain.as_str() == &*self.domain);
         deliver.answer(|xml| write_info(xml, host));
     }
+}
+
+fn is_below(domain: &str, host: &str) -> bool {
+    domain
+        .strip_suffix(host)
+        .is_some_and(|rest| rest.ends_with('.'))
 }
 
 fn refuse(deliver: Deliver) {
@@ -248,16 +278,6 @@ fn write_contact(xml: &mut XmlWriter, host: &HostConfig) {
         xml.close();
     }
     xml.close();
-}
-
-/// The hosted services; there are none besides the host itself.
-fn disco_items(deliver: Deliver) {
-    if has_node(&deliver.stanza, ns::DISCO_ITEMS) {
-        return deliver.bounce(StanzaError::new(Condition::ItemNotFound));
-    }
-    deliver.answer(|xml| {
-        xml.empty("query", ns::DISCO_ITEMS);
-    });
 }
 
 /// XEP-0092; the operating system is nobody's business.

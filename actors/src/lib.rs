@@ -5,6 +5,7 @@ pub mod admin;
 pub mod arbiters;
 pub mod backoff;
 pub mod bus;
+pub mod component;
 pub mod connection;
 pub mod core;
 mod decide;

@@ -1,4 +1,4 @@
-//! Where a stanza goes: a local account, a local host, or a domain that is not here.
+//! Where a stanza goes: a local account, a local host, a component, or a domain that is not here.
 
 use std::sync::Arc;
 
@@ -26,6 +26,10 @@ pub fn route(core: &Arc<Core>, arbiter: usize, deliver: Deliver) -> Result<(), D
         return to_account(core, arbiter, account, deliver);
     }
     if !core.tables.is_local(to.domain().as_str()) {
+        if let Some(component) = core.tables.component(to.domain().as_str()) {
+            component.handle.deliver(deliver);
+            return Ok(());
+        }
         if let Some(deliver) = decide_leaving(core, arbiter, deliver) {
             deliver.bounce(StanzaError::new(Condition::RemoteServerNotFound));
         }

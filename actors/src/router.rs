@@ -14,16 +14,18 @@ use actix::{Actor, Context, Handler, Message};
 use ahash::RandomState;
 use portcullis_config::{Config, HostConfig};
 use serde::Serialize;
+use xmpp::jid::DomainPart;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use crate::account::AccountChanged;
+use crate::component::{Component, ComponentEntry, ComponentHandle};
 use crate::core::Core;
 use crate::groups::Groups;
 use crate::host::{Host, HostHandle};
 use crate::observe::Observe;
 use crate::roles::HostRoles;
 use crate::supervise::{ActorPath, RestartPolicy, Slot, SpawnError, Supervise};
-use crate::tables::Hosts;
+use crate::tables::{Components, Hosts};
 
 /// Another configuration is in force. Sent by the node.
 #[derive(Message)]
@@ -40,6 +42,8 @@ pub struct Router {
 pub struct RouterReport {
     /// Local hosts.
     pub hosts: Vec<String>,
+    /// Domains of components, connected or not.
+    pub components: Vec<String>,
     /// Active accounts.
     pub accounts: usize,
 }
@@ -65,8 +69,12 @@ impl Observe for Router {
         let hosts = self.core.tables.hosts();
         let mut hosts: Vec<_> = hosts.keys().map(ToString::to_string).collect();
         hosts.sort_unstable();
+        let components = self.core.tables.components();
+        let mut components: Vec<_> = components.keys().map(ToString::to_string).collect();
+        components.sort_unstable();
         RouterReport {
             hosts,
+            components,
             accounts: self.core.tables.account_count(),
         }
     }
@@ -108,6 +116,7 @@ impl Router {
 
     /// Publishes the hosts of `config`, with the actors that answer for them.
     fn publish(&self, config: &Config) {
+        self.publish_components(config);
         let before = self.core.tables.hosts().clone();
         let mut hosts: Hosts = HashMap::with_hasher(RandomState::new());
         for host in config.hosts.values() {
@@ -132,6 +141,49 @@ impl Router {
             }
         }
         self.core.tables.set_hosts(hosts);
+    }
+
+    /// Publishes the domains of components, with the actors that let components in. One whose domain is gone is told.
+    fn publish_components(&self, config: &Config) {
+        let before = self.core.tables.components().clone();
+        let mut components: Components = HashMap::with_hasher(RandomState::new());
+        for domain in config.components.keys() {
+            let entry = match before.get(domain.as_str()) {
+                Some(known) => Ok(Arc::clone(known)),
+                None => self.spawn_component(domain),
+            };
+            match entry {
+                Ok(entry) => {
+                    components.insert(domain.as_str().into(), entry);
+                }
+                Err(error) => tracing::error!(%domain, %error, "component not served"),
+            }
+        }
+        let gone = before
+            .iter()
+            .filter(|(domain, _)| !components.contains_key(*domain));
+        let gone: Vec<_> = gone.map(|(_, entry)| Arc::clone(entry)).collect();
+        self.core.tables.set_components(components);
+        for entry in gone {
+            entry
+                .handle
+                .end(StreamError::new(StreamCondition::HostGone));
+            self.core.tree.stop(entry.slot.path());
+        }
+    }
+
+    fn spawn_component(&self, domain: &DomainPart) -> Result<Arc<ComponentEntry>, SpawnError> {
+        let core = Arc::clone(&self.core);
+        let handle = Arc::new(ComponentHandle::new(domain.clone()));
+        let path = ActorPath::root("components").child(domain);
+        let published = Arc::clone(&handle);
+        let slot = self
+            .core
+            .tree
+            .spawn(path, self.core.workers.handle(0), move |_| {
+                Component::new(Arc::clone(&core), Arc::clone(&published))
+            })?;
+        Ok(Arc::new(ComponentEntry { handle, slot }))
     }
 
     fn spawn_host(&self, domain: &str) -> Result<Slot<Host>, SpawnError> {

@@ -1,4 +1,4 @@
-//! One client connection, from accept to close.
+//! One connection of a client or a component, from accept to close.
 //!
 //! A session drives the negotiation, then stamps, checks and routes what its client sends. A reader
 //! and a writer task of its own do the I/O on the same arbiter; whoever has something for the
@@ -7,6 +7,7 @@
 
 mod accept;
 mod bound;
+mod component;
 mod ending;
 mod intake;
 mod negotiation;
@@ -29,6 +30,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::{Stanza, StanzaKind, XmlWriter, ns};
 
 use crate::arbiters::Placement;
+use crate::component::Joined;
 use crate::core::Core;
 use crate::listener::{Membership, Permits};
 use crate::observe::Observe;
@@ -49,6 +51,11 @@ use writer::WriterEnd;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct BoundTo(pub(crate) Bound);
+
+/// A component was let in: from now on stanzas flow. Sent by the negotiation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct JoinedAs(pub(crate) Joined);
 
 /// Stanzas that one read brought. Sent by the reader, which waits when too many are under way.
 #[derive(Message)]
@@ -121,6 +128,8 @@ pub struct Session {
     /// While the stream is negotiated.
     orders: Option<Rc<Orders>>,
     bound: Option<Bound>,
+    /// In place of a resource, what a component holds.
+    joined: Option<Box<Joined>>,
     /// Stanzas that wait behind a stalled one.
     queue: VecDeque<Stanza>,
     stalled: Option<Box<Stalled>>,
@@ -144,7 +153,7 @@ pub struct Session {
 pub struct SessionReport {
     /// The client's address and port.
     pub peer: String,
-    /// The full JID, once bound.
+    /// The full JID, once bound; of a component its domain.
     pub jid: Option<String>,
     /// Stanzas received.
     pub received: u64,
@@ -170,7 +179,10 @@ impl Observe for Session {
         let handle = self.bound.as_ref().map(|bound| &bound.handle);
         SessionReport {
             peer: self.peer.to_string(),
-            jid: handle.map(|handle| handle.jid.to_string()),
+            jid: match &self.joined {
+                Some(joined) => Some(joined.domain().to_string()),
+                None => handle.map(|handle| handle.jid.to_string()),
+            },
             queued_bytes: self.outbound.len(),
             outstanding: handle.map_or(0, |handle| handle.outstanding()),
             received: self.received,
@@ -214,7 +226,13 @@ impl Handler<BoundTo> for Session {
     fn handle(&mut self, BoundTo(bound): BoundTo, context: &mut Context<Self>) {
         tracing::debug!(jid = %bound.handle.jid, peer = %self.peer, "resource bound");
         self.bound = Some(bound);
-        // An order that came too late for the negotiation.
+        self.obey_late_order(context);
+    }
+}
+
+impl Session {
+    /// Ends the stream by an order that came too late for the negotiation.
+    fn obey_late_order(&mut self, context: &mut Context<Self>) {
         let order = self.orders.take().and_then(|orders| orders.left());
         if let Some(error) = order {
             self.close(Some(error), context);
@@ -255,8 +273,11 @@ impl Handler<Settled> for Session {
 impl Handler<Silent> for Session {
     type Result = ();
 
-    /// Asks for a sign of life (XEP-0199 §4.2): any answer, an error too, is one.
+    /// Asks for a sign of life (XEP-0199 §4.2): any answer, an error too, is one. A component is sent a blank.
     fn handle(&mut self, _: Silent, _: &mut Context<Self>) {
+        if let Some(joined) = &self.joined {
+            return joined.keep_alive();
+        }
         let Some(bound) = &self.bound else { return };
         let mut ping = Stanza::new(StanzaKind::Iq);
         ping.set_type(Some("get"));

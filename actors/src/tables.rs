@@ -1,4 +1,4 @@
-//! The routing tables: which hosts are local and which accounts are active.
+//! The routing tables: which hosts are local, which domains components answer for, and which accounts are active.
 //!
 //! The stanza path reads them in place. Accounts enter by [`Tables::account`] when a stanza or a
 //! session needs them and leave when they retire; the router actor publishes the hosts.
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use xmpp::jid::BareJid;
 
 use crate::account::{Account, Profile};
+use crate::component::ComponentEntry;
 use crate::handle::SessionHandle;
 use crate::host::HostHandle;
 use crate::marks::UserMarks;
@@ -22,6 +23,9 @@ use crate::supervise::Slot;
 
 /// Local domains by name.
 pub type Hosts = HashMap<Box<str>, Arc<HostHandle>, RandomState>;
+
+/// The domains of components by name.
+pub type Components = HashMap<Box<str>, Arc<ComponentEntry>, RandomState>;
 
 /// An active account: where its actor is, and what it publishes.
 #[derive(Debug)]
@@ -139,6 +143,7 @@ impl AccountHandle {
 #[derive(Debug, Default)]
 pub struct Tables {
     hosts: ArcSwap<Hosts>,
+    components: ArcSwap<Components>,
     accounts: DashMap<Box<str>, Arc<AccountHandle>, RandomState>,
     visited: Arc<AtomicUsize>,
 }
@@ -162,6 +167,21 @@ impl Tables {
     /// The host that serves `domain`.
     pub fn host(&self, domain: &str) -> Option<Arc<HostHandle>> {
         self.hosts.load().get(domain).cloned()
+    }
+
+    /// The domains of components.
+    pub fn components(&self) -> arc_swap::Guard<Arc<Components>> {
+        self.components.load()
+    }
+
+    /// Publishes the domains of components.
+    pub(crate) fn set_components(&self, components: Components) {
+        self.components.store(Arc::new(components));
+    }
+
+    /// The component that answers for `domain`, connected or not.
+    pub fn component(&self, domain: &str) -> Option<Arc<ComponentEntry>> {
+        self.components.load().get(domain).cloned()
     }
 
     /// An account that is active now.

@@ -139,7 +139,7 @@ impl Checker {
     }
 
     /// Remembers the value for comparison at the next reload.
-    fn note<T: Debug>(&mut self, section: &Section<'_>, key: &Key, value: &Option<T>) {
+    pub(crate) fn note<T: Debug>(&mut self, section: &Section<'_>, key: &Key, value: &Option<T>) {
         let setting = match value {
             Some(value) => Setting {
                 value: format!("{value:?}"),

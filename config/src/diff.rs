@@ -45,6 +45,10 @@ pub struct Diff {
     pub hosts_added: BTreeSet<DomainPart>,
     /// Hosts that are only in the old configuration.
     pub hosts_removed: BTreeSet<DomainPart>,
+    /// Components that are only in the new configuration.
+    pub components_added: BTreeSet<DomainPart>,
+    /// Components that are only in the old configuration.
+    pub components_removed: BTreeSet<DomainPart>,
     /// Hosts in both that changed.
     pub hosts_changed: BTreeSet<DomainPart>,
 }
@@ -104,6 +108,8 @@ impl Diff {
     fn compare_hosts(&mut self, old: &Config, new: &Config) {
         self.hosts_removed = missing(&old.hosts, &new.hosts);
         self.hosts_added = missing(&new.hosts, &old.hosts);
+        self.components_removed = missing(&old.components, &new.components);
+        self.components_added = missing(&new.components, &old.components);
         let changed = new
             .hosts
             .iter()

@@ -171,6 +171,12 @@ const EQUALS: &[Equal] = &[
         "max_send_buffer_size of network_settings",
         "",
     ),
+    equal("component.<name>.secret", "component_secret", ""),
+    equal(
+        "component.<name>.conflict",
+        "component_conflict_resolve",
+        "",
+    ),
 ];
 
 /// What others call a key of ours, in a line; `None` if nothing is known of that.

@@ -194,7 +194,7 @@ pub(crate) fn read(
     let mut read: BTreeMap<DomainPart, HostConfig> = BTreeMap::new();
     for name in hosts.tables() {
         let section = hosts.child(name).inheriting(&defaults);
-        let domain = match domain(name) {
+        let domain = match domain(SECTION.name, name) {
             Ok(domain) => domain,
             Err(reason) => {
                 checker
@@ -214,11 +214,12 @@ pub(crate) fn read(
     read
 }
 
-fn domain(name: &str) -> Result<DomainPart, String> {
+/// The domain that a table of `section` is named by.
+pub(crate) fn domain(section: &str, name: &str) -> Result<DomainPart, String> {
     let shaped = !name.contains(['@', '/', ':']) && !name.is_empty();
     let domain = shaped.then(|| name.parse::<DomainPart>().ok()).flatten();
     domain.ok_or_else(|| {
-        format!("{name:?} is not a domain: write one such as [host.\"example.com\"]")
+        format!("{name:?} is not a domain: write one such as [{section}.\"example.com\"]")
     })
 }
 

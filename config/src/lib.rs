@@ -18,6 +18,7 @@
 
 mod authentication;
 mod checker;
+mod component;
 mod diff;
 mod equals;
 mod example;
@@ -35,6 +36,7 @@ mod network;
 mod node;
 mod problem;
 mod schema;
+mod secret;
 mod storage;
 mod suggest;
 mod tls;
@@ -46,6 +48,7 @@ use std::collections::BTreeMap;
 use jid::DomainPart;
 
 pub use authentication::AuthenticationConfig;
+pub use component::{ComponentConfig, WhenConnected};
 pub use diff::{Change, Diff};
 pub use example::{example, reference};
 pub use extra_chains::ExtraChain;
@@ -64,6 +67,7 @@ pub use network::NetworkConfig;
 pub use node::NodeConfig;
 pub use problem::{Place, Problem, Rejected, Severity};
 pub use schema::Reload;
+pub use secret::Secret;
 pub use storage::StorageConfig;
 pub use tls::{CertificateFiles, TlsConfig};
 pub use value::{
@@ -84,6 +88,8 @@ pub struct Config {
     pub listeners: BTreeMap<ListenerName, ListenerConfig>,
     /// `[host."<domain>"]`; at least one.
     pub hosts: BTreeMap<DomainPart, HostConfig>,
+    /// `[component."<domain>"]`; none of them is a host.
+    pub components: BTreeMap<DomainPart, ComponentConfig>,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[authentication]`

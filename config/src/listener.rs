@@ -107,7 +107,8 @@ static PROTOCOL: Key = Key {
     accepts: Accepts::OneOf(&PROTOCOLS, &LATER_PROTOCOLS),
     preset: Preset::Required,
     reload: Reload::Rebind,
-    doc: "What is spoken: `c2s` is for clients.",
+    doc: "What is spoken: `c2s` is for clients, `component` for external components (XEP-0114), whose domains are the \
+          tables `[component]`.",
     example: "\"c2s\"",
 };
 
@@ -141,7 +142,7 @@ static INTERFACES: Key = Key {
 static PORTS: Key = Key {
     name: "ports",
     accepts: Accepts::List("ports from 1 to 65535"),
-    preset: Preset::Unset("`[5222]` for c2s, which has none with `tls.implicit`"),
+    preset: Preset::Unset("`[5222]` for c2s, `[5347]` for component, none with `tls.implicit`"),
     reload: Reload::Rebind,
     doc: "Ports, each of which is opened on each of `interfaces`. An empty list switches the listener off.",
     example: "[5222, 5322]",

@@ -8,8 +8,8 @@ use crate::layers::{Sources, merge};
 use crate::problem::{Place, Problem, Rejected};
 use crate::schema::ROOT;
 use crate::{
-    Config, authentication, firewall, host, limits, listener, logging, names, network, node,
-    storage, tls,
+    Config, Protocol, authentication, component, firewall, host, limits, listener, logging, names,
+    network, node, storage, tls,
 };
 
 /// A configuration that can be used, and what its author should know.
@@ -79,6 +79,16 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
             "no host is left: write [host.\"example.com\"]",
         );
     }
+    let components = component::read(checker, root, &hosts);
+    let has_listener = listeners
+        .values()
+        .any(|one| one.protocol == Protocol::Component);
+    if !components.is_empty() && !has_listener {
+        let reason = "no listener speaks to components: write [listener.components] with protocol = \"component\"";
+        checker
+            .problems
+            .warning(&Place::BuiltIn, "component", reason);
+    }
     Config {
         storage: storage::read(checker, root, &node.data_directory),
         authentication: authentication::read(checker, root),
@@ -88,6 +98,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
         tls,
         listeners,
         hosts,
+        components,
         firewall,
         limits,
         settings: BTreeMap::new(),

@@ -44,6 +44,8 @@ impl Network<'_> {
     pub(crate) fn traffic_of(&self, protocol: Protocol) -> Option<&Traffic> {
         match protocol {
             Protocol::C2s => self.c2s.as_ref(),
+            // Operators run their components themselves.
+            Protocol::Component => None,
         }
     }
 }
@@ -86,7 +88,8 @@ static LOCAL_INTERFACES: Key = Key {
         "`[\"127.0.0.1\", \"::1\"]`, less what `use_ipv4` and `use_ipv6` take away",
     ),
     reload: Reload::Rebind,
-    doc: "The addresses of every listener that names none itself and whose protocol is private.",
+    doc: "The addresses of every listener that names none itself and whose protocol is private, as \
+          `component` is.",
     example: "[\"::1\"]",
 };
 

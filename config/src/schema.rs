@@ -141,6 +141,7 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::listener::SECTION,
         &crate::host::DEFAULTS,
         &crate::host::SECTION,
+        &crate::component::SECTION,
         &crate::storage::SECTION,
         &crate::authentication::SECTION,
         &crate::firewall::SECTION,
@@ -148,7 +149,6 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::logging::SECTION,
     ],
     later: &[
-        "component",
         "http",
         "console",
         "metrics",

@@ -3,6 +3,7 @@
 
 mod binding;
 mod caps;
+mod components;
 mod configuration;
 mod live;
 mod opening;

@@ -14,6 +14,12 @@ pub(super) fn describe(diff: &Diff) -> Vec<String> {
         &diff.hosts_removed,
         "removed, its sessions end",
     ));
+    lines.extend(whole("component", &diff.components_added, "added"));
+    lines.extend(whole(
+        "component",
+        &diff.components_removed,
+        "removed, its stream ends",
+    ));
     lines.extend(whole("listener", &diff.listeners_added, "added"));
     lines.extend(whole(
         "listener",
@@ -23,7 +29,9 @@ pub(super) fn describe(diff: &Diff) -> Vec<String> {
     // A table that is new or gone has one line above and not one for each of its keys.
     let is_of_table = |change: &&Change| {
         let is_whole = change.old.is_none() || change.new.is_none();
-        let named = change.path.starts_with("host.") || change.path.starts_with("listener.");
+        let named = ["host.", "component.", "listener."]
+            .iter()
+            .any(|table| change.path.starts_with(table));
         !(is_whole && named)
     };
     lines.extend(diff.changes.iter().filter(is_of_table).map(describe_key));

@@ -12,6 +12,7 @@ use xmpp::jid::{BareJid, FullJid, bare_str};
 
 use super::geoip::Database;
 use super::supposed::Sender;
+use crate::component::ComponentLink;
 use crate::core::Core;
 use crate::delivery;
 use crate::roles::rule_name;
@@ -71,6 +72,17 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The origin of what a component sends.
+    fn component<'b>(&'b self, link: &'b ComponentLink) -> Origin<'b> {
+        Origin {
+            host: Some(link.domain.as_str()),
+            ip: Some(link.address),
+            id: Some(self.id.get_or_init(|| format!("component{}", link.id))),
+            is_secure: link.secure,
+            ..Origin::of_kind(OriginKind::Component)
+        }
+    }
+
     fn account(&self, bare: &str) -> Option<Arc<AccountHandle>> {
         self.core.tables.active(bare)
     }
@@ -114,8 +126,10 @@ impl Facts for World<'_> {
         if let Some(stranger) = self.stranger {
             return stranger.origin();
         }
-        let Some(session) = self.origin.session() else {
-            return Origin::of_kind(OriginKind::Server);
+        let session = match self.origin {
+            delivery::Origin::Session(session) => session,
+            delivery::Origin::Component(link) => return self.component(link),
+            delivery::Origin::Node => return Origin::of_kind(OriginKind::Server),
         };
         let id = self.id.get_or_init(|| format!("c2s{}", session.id));
         Origin {
@@ -129,7 +143,8 @@ impl Facts for World<'_> {
     }
 
     fn is_local_host(&self, host: &str) -> bool {
-        self.core.tables.is_local(host)
+        let tables = &self.core.tables;
+        tables.is_local(host) || tables.component(host).is_some()
     }
 
     fn is_bound(&self, full: &str) -> bool {

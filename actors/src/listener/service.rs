@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream as StdStream};
 use std::sync::Arc;
 
 use portcullis_config::{ListenerConfig, Protocol};
+use xmpp::ns;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
 use super::{AtCapacity, ListenerPolicy, Permits};
@@ -29,7 +30,7 @@ pub struct Accepted {
 /// Has a connection served by the listener's protocol.
 pub(super) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Accepted) {
     match policy.load().protocol {
-        Protocol::C2s => session::start(core, policy, accepted),
+        Protocol::C2s | Protocol::Component => session::start(core, policy, accepted),
     }
 }
 
@@ -40,7 +41,8 @@ pub(super) fn refusal(config: &ListenerConfig, bound: AtCapacity) -> Option<Vec<
         return None;
     }
     match config.protocol {
-        Protocol::C2s => Some(stream_refusal("jabber:client", bound)),
+        Protocol::C2s => Some(stream_refusal(ns::CLIENT, bound)),
+        Protocol::Component => Some(stream_refusal(ns::COMPONENT, bound)),
     }
 }
 

@@ -62,6 +62,7 @@ fn start_here(
         credit: Rc::default(),
         orders: Some(Rc::default()),
         bound: None,
+        joined: None,
         queue: std::collections::VecDeque::new(),
         stalled: None,
         retry: None,

@@ -110,7 +110,9 @@ impl Session {
             ReaderEnd::Error(error) => self.close(Some(*error), context),
             ReaderEnd::Said(error) => self.leave(error.as_deref(), |_| {}, context),
             // The client may still read: it gets what is queued for it.
-            ReaderEnd::Eof if self.bound.is_some() => self.close(None, context),
+            ReaderEnd::Eof if self.bound.is_some() || self.joined.is_some() => {
+                self.close(None, context)
+            }
             ReaderEnd::Eof => self.leave(None, |_| {}, context),
             ReaderEnd::Drained => {}
             ReaderEnd::Lost(error) => {
@@ -145,6 +147,7 @@ impl Session {
         self.ending.is_begun = true;
         tracing::debug!(peer = %self.peer, error = error.map(tracing::field::display), "closing");
         self.bound = None;
+        self.joined = None;
         self.queue.clear();
         self.stalled = None;
         self.credit.holds(0);

@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_millis(2);
 /// How long to wait before what is outstanding is looked at again, should the news get lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Retries of a full recipient before its stanza is answered with `resource-constraint`.
-const RETRIES: u16 = 2500;
+pub(super) const RETRIES: u16 = 2500;
 
 /// A stanza that could not go on, and what holds it up.
 pub(super) enum Stalled {
@@ -106,7 +106,7 @@ impl Session {
     /// Checks and stamps a stanza, and sends it on its way.
     fn accept(&mut self, mut stanza: Stanza, context: &mut Context<Self>) -> Result<(), Stalled> {
         let Some(bound) = &self.bound else {
-            return Ok(());
+            return self.accept_from_component(stanza, context);
         };
         if let Err(error) = check_from(&stanza, bound) {
             self.close(Some(error), context);
@@ -161,7 +161,7 @@ impl Session {
 
     fn dispatch(&mut self, mut deliver: Deliver, tries: u16) -> Result<(), Stalled> {
         let Some(bound) = &self.bound else {
-            return Ok(());
+            return self.dispatch_from_component(deliver, tries);
         };
         if tries > RETRIES {
             deliver.bounce(StanzaError::new(Condition::ResourceConstraint));
@@ -207,7 +207,7 @@ fn check_from(stanza: &Stanza, bound: &Bound) -> Result<(), StreamError> {
 }
 
 /// What a stanza lacks by RFC 6120 §8 and RFC 6121, so that it is answered instead of routed.
-fn malformation(stanza: &Stanza) -> Option<StanzaError> {
+pub(super) fn malformation(stanza: &Stanza) -> Option<StanzaError> {
     if stanza.malformed_to().is_some() {
         return Some(StanzaError::new(Condition::JidMalformed));
     }

@@ -1,16 +1,19 @@
 //! Drives the negotiation machine of `xmpp::stream`: feeds it what the client sends and does what it
-//! says, up to a bound resource.
+//! says, up to a bound resource; a component's negotiation is in `component`.
 
 mod binding;
+mod component;
 mod driver;
+mod source;
 
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use portcullis_config::Protocol;
 use tokio::time::{Instant, sleep_until};
-use xmpp::stream::{Input, TlsPolicy};
+use xmpp::stream::TlsPolicy;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::StreamParser;
 
@@ -22,6 +25,7 @@ use crate::handle::SessionHandle;
 use crate::listener::{ListenerPolicy, Stranger};
 use crate::outbound::Outbound;
 use crate::supervise::Slot;
+use component::Introduction;
 use driver::Driver;
 
 /// What a negotiation works with.
@@ -51,34 +55,60 @@ impl Negotiator {
     }
 }
 
-/// A stream on which a resource is bound.
+/// A stream on which a resource is bound, or of a component that is let in.
 pub(super) struct Negotiated {
     pub(super) parser: StreamParser,
     pub(super) throttle: Throttle,
-    pub(super) handle: Arc<SessionHandle>,
+    /// None for a component.
+    pub(super) handle: Option<Arc<SessionHandle>>,
 }
 
-/// Negotiates within `timeouts.authenticate`, TLS handshake included. A client that does not even
-/// begin has no longer than `timeouts.read`.
+/// A negotiation of one protocol.
+trait Steps: Sized {
+    /// What comes before the header.
+    async fn open(with: Negotiator) -> Result<Self, ReaderEnd>;
+    /// Up to the header.
+    async fn begin(&mut self) -> Result<(), ReaderEnd>;
+    /// Up to the end.
+    async fn run(&mut self) -> Result<(), ReaderEnd>;
+    /// Ends the stream with an error.
+    fn fail(&mut self, error: StreamError) -> ReaderEnd;
+    /// What the reader goes on with, and what was read behind the negotiation.
+    fn into_negotiated(self) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd>;
+}
+
+/// Negotiates what the listener speaks.
 ///
 /// The answer holds what was read behind the negotiation.
 pub(super) async fn negotiate(
     negotiator: Box<Negotiator>,
 ) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
+    let protocol = negotiator.policy.load().protocol;
+    match protocol {
+        Protocol::C2s => step_by_step::<Driver>(negotiator).await,
+        Protocol::Component => Box::pin(step_by_step::<Introduction>(negotiator)).await,
+    }
+}
+
+/// Negotiates within `timeouts.authenticate`, TLS handshake included. A peer that does not even
+/// begin has no longer than `timeouts.read`.
+async fn step_by_step<S: Steps>(
+    negotiator: Box<Negotiator>,
+) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
     let timeouts = negotiator.policy.load().timeouts.clone();
     let deadline = Instant::now() + timeouts.authenticate;
     let orders = Rc::clone(&negotiator.orders);
-    let opened = unless_ended(deadline, &orders, Driver::open(*negotiator)).await;
-    let mut driver = match opened {
-        Ok(driver) => driver?,
+    let opened = unless_ended(deadline, &orders, S::open(*negotiator)).await;
+    let mut steps = match opened {
+        Ok(steps) => steps?,
         // Where the handshake comes first, nothing can be said before it.
         Err(_) => return Err(ReaderEnd::Lost(io::ErrorKind::TimedOut.into())),
     };
     let silence = deadline.min(Instant::now() + timeouts.read);
-    let begun = unless_ended(silence, &orders, driver.begin()).await;
+    let begun = unless_ended(silence, &orders, steps.begin()).await;
     let (ended, what, limit) = match begun {
         Ok(Ok(())) => {
-            let ended = unless_ended(deadline, &orders, driver.run()).await;
+            let ended = unless_ended(deadline, &orders, steps.run()).await;
             (ended, "not logged in", timeouts.authenticate)
         }
         other => (
@@ -88,14 +118,14 @@ pub(super) async fn negotiate(
         ),
     };
     match ended {
-        Ok(Ok(())) => driver.into_negotiated(),
+        Ok(Ok(())) => steps.into_negotiated(),
         Ok(Err(end)) => Err(end),
         Err(ordered) => {
             let error = ordered.unwrap_or_else(|| {
                 let text = format!("{what} within {limit:?}");
                 StreamError::with_text(StreamCondition::ConnectionTimeout, text)
             });
-            Err(driver.fail(Input::Fail(error)))
+            Err(steps.fail(error))
         }
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use portcullis_config::Protocol;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 use xmpp::Stanza;
@@ -158,7 +159,9 @@ impl Reader {
 
     async fn read_stanzas(&self, mut negotiated: Box<Negotiated>) -> ReaderEnd {
         let period = self.terms.policy.load().timeouts.read;
+        negotiated.parser.set_limits(limits_of(&self.terms));
         let mut watch = Watch::new(period, self.terms.version());
+        watch.is_patient = negotiated.handle.is_none();
         loop {
             if self.credit.is_spent() {
                 Box::pin(self.credit.available()).await;
@@ -183,7 +186,8 @@ impl Reader {
         } = negotiated;
         if watch.seen != self.terms.version() {
             watch.follow(&self.terms, parser);
-            throttle.follow_for(&self.terms.policy, Some(&handle.jid));
+            let user = handle.as_ref().map(|handle| &handle.jid);
+            throttle.follow_for(&self.terms.policy, user);
         }
         throttle.is_on()
     }
@@ -233,6 +237,9 @@ impl Reader {
             }
             Next::News(News::Silence) => {
                 drop(offer(&self.session, Silent));
+                if watch.is_patient {
+                    watch.heard();
+                }
                 None
             }
             Next::News(News::Change) => None,
@@ -251,9 +258,14 @@ impl Reader {
     }
 }
 
-/// The bounds of what an authenticated client sends.
+/// The bounds of what an authenticated peer sends.
 fn limits_of(terms: &Terms) -> Limits {
-    Limits::CLIENT.with_stanza_bytes(terms.policy.load().limits.stanza)
+    let config = terms.policy.load();
+    let limits = match config.protocol {
+        Protocol::C2s => Limits::CLIENT,
+        Protocol::Component => Limits::SERVER,
+    };
+    limits.with_stanza_bytes(config.limits.stanza)
 }
 
 fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
@@ -295,6 +307,8 @@ struct Watch {
     period: Duration,
     last: Instant,
     is_asked: bool,
+    /// No answer is waited for.
+    is_patient: bool,
     timer: Pin<Box<Sleep>>,
     /// The version of the terms that are followed.
     seen: u32,
@@ -307,6 +321,7 @@ impl Watch {
             period,
             last,
             is_asked: false,
+            is_patient: false,
             timer: Box::pin(sleep_until(last + period)),
             seen,
         }

@@ -331,6 +331,13 @@ pub(crate) fn read_tls(
     if implicit && !enabled {
         checker.refuse(section, &IMPLICIT, "implicit TLS needs tls.enabled = true");
     }
+    if enabled && !implicit && !service.is_encrypted {
+        let reason = format!(
+            "there is no STARTTLS on {}: write tls.implicit = true",
+            service.word
+        );
+        checker.refuse(section, &ENABLED, reason);
+    }
     if required == Some(true) && !enabled {
         checker.refuse(
             section,

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Protocol {
     /// Client streams (RFC 6120).
     C2s,
+    /// External components (XEP-0114).
+    Component,
 }
 
 /// A protocol by its word in the configuration, with its defaults.
@@ -86,6 +88,7 @@ pub(crate) static SERVICES: [Service; 8] = [
     },
     Service {
         word: "component",
+        protocol: Some(Protocol::Component),
         plain: private(5347),
         ..DEFAULT
     },
@@ -120,12 +123,11 @@ pub(crate) static SERVICES: [Service; 8] = [
 ];
 
 /// The words of [`SERVICES`] that work.
-pub(crate) const PROTOCOLS: [&str; 1] = ["c2s"];
+pub(crate) const PROTOCOLS: [&str; 2] = ["c2s", "component"];
 
 /// What a later version will speak.
-pub(crate) const LATER_PROTOCOLS: [&str; 12] = [
+pub(crate) const LATER_PROTOCOLS: [&str; 11] = [
     "s2s",
-    "component",
     "http",
     "proxy65",
     "console",

@@ -2,12 +2,6 @@
 
 /// Number and reason. A row leaves when a test has its number in its name.
 const PENDING: &[(u16, &str)] = &[
-    (
-        9,
-        "private protocols are not spoken yet; their defaults are tested in the configuration",
-    ),
-    (11, "private protocols are not spoken yet"),
-    (12, "private protocols are not spoken yet"),
     (37, "HTTP is not spoken yet"),
     (54, "tls"),
     (55, "tls"),
@@ -35,13 +29,11 @@ const PENDING: &[(u16, &str)] = &[
     (80, "multiplexing"),
     (84, "stream management"),
     (85, "HTTP is not spoken yet"),
-    (86, "components are not spoken yet"),
     (89, "load"),
     (92, "the PROXY protocol"),
     (94, "the PROXY protocol"),
     (95, "the PROXY protocol"),
     (96, "the PROXY protocol"),
-    (97, "components are not spoken yet"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
     (100, "tls"),
@@ -55,12 +47,11 @@ const PARTLY: &[(u16, &str)] = &[
         8,
         "servers, HTTP and the file transfer relay have ports that nothing serves yet",
     ),
-    (10, "private listeners, which have to stay where they are"),
+    (9, "console and HTTP; components are tested"),
+    (11, "console; components are tested"),
     (15, "a console session; clients are tested"),
     (42, "the header of the PROXY protocol"),
     (43, "console over TCP; the admin socket is tested"),
-    (82, "components"),
-    (90, "components"),
 ];
 
 /// The last row.

@@ -8,26 +8,23 @@ use tokio::net::TcpStream;
 use xmpp::jid::{BareJid, DomainPart};
 use xmpp::sasl::CredentialsAnswer;
 use xmpp::stream::{Established, Input, Negotiation, Output, Registration, TlsFacts};
-use xmpp::xml::{Limits, StreamParser};
+use xmpp::stream_error::StreamError;
 
-use super::{Negotiated, Negotiator};
+use super::source::Source;
+use super::{Negotiated, Negotiator, Steps};
 use crate::connection::Transport;
 use crate::handle::SessionHandle;
 use crate::offer::offer;
 use crate::password::from_stored;
 use crate::register;
-use crate::session::throttle::Throttle;
 use crate::session::{Bound, BoundTo, ReaderEnd};
 use crate::tls::{handshake as tls, tls_facts};
 
 /// One negotiation under way.
 pub(super) struct Driver {
     pub(super) with: Negotiator,
-    parser: StreamParser,
+    source: Source,
     machine: Negotiation,
-    /// Bytes read and not parsed yet.
-    input: Vec<u8>,
-    throttle: Throttle,
     pub(super) bound: Option<Bound>,
     /// Once it is bound.
     handle: Option<Arc<SessionHandle>>,
@@ -35,10 +32,10 @@ pub(super) struct Driver {
     is_established: bool,
 }
 
-impl Driver {
+impl Steps for Driver {
     /// Does the handshake that comes first on a direct TLS listener (XEP-0368), and waits for the
     /// header.
-    pub(super) async fn open(with: Negotiator) -> Result<Self, ReaderEnd> {
+    async fn open(with: Negotiator) -> Result<Self, ReaderEnd> {
         let config = with.policy.load().clone();
         let facts = match config.tls.implicit {
             true => Some(handshake(&with, None).await.map_err(ReaderEnd::Lost)?),
@@ -47,12 +44,10 @@ impl Driver {
         let settings = with.core.stream_settings();
         let machine = Negotiation::new(settings, with.tls_policy(), facts);
         Ok(Self {
+            source: Source::of_client(&with),
             with,
-            parser: StreamParser::new(Limits::UNAUTHENTICATED),
             machine,
             is_authenticated: false,
-            input: Vec::new(),
-            throttle: Throttle::new(config.limits.traffic.as_ref()),
             bound: None,
             handle: None,
             is_established: false,
@@ -60,13 +55,13 @@ impl Driver {
     }
 
     /// Waits for the client to say something.
-    pub(super) async fn begin(&mut self) -> Result<(), ReaderEnd> {
+    async fn begin(&mut self) -> Result<(), ReaderEnd> {
         let input = self.next_input().await?;
         self.feed(input).await
     }
 
     /// Feeds the machine until a resource is bound.
-    pub(super) async fn run(&mut self) -> Result<(), ReaderEnd> {
+    async fn run(&mut self) -> Result<(), ReaderEnd> {
         while !self.is_established {
             let input = self.next_input().await?;
             self.feed(input).await?;
@@ -75,22 +70,15 @@ impl Driver {
     }
 
     /// What the reader goes on with, and what was read behind the negotiation.
-    pub(super) fn into_negotiated(mut self) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
+    fn into_negotiated(self) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
         let lost = || ReaderEnd::Lost(io::ErrorKind::BrokenPipe.into());
         let handle = self.handle.ok_or_else(lost)?;
-        self.throttle
-            .follow_for(&self.with.policy, Some(&handle.jid));
-        let negotiated = Negotiated {
-            parser: self.parser,
-            throttle: self.throttle,
-            handle,
-        };
-        Ok((Box::new(negotiated), self.input))
+        Ok(self.source.into_negotiated(&self.with, Some(handle)))
     }
 
     /// Ends the stream by way of the machine, which knows whether a header was sent.
-    pub(super) fn fail(&mut self, input: Input) -> ReaderEnd {
-        for output in self.machine.handle(input) {
+    fn fail(&mut self, error: StreamError) -> ReaderEnd {
+        for output in self.machine.handle(Input::Fail(error)) {
             match output {
                 Output::Send(bytes) => self.send(&bytes),
                 Output::Close(error) => return ReaderEnd::Said(error.map(Box::new)),
@@ -99,44 +87,13 @@ impl Driver {
         }
         ReaderEnd::Said(None)
     }
+}
 
+impl Driver {
     /// The next thing the client sent.
     async fn next_input(&mut self) -> Result<Input, ReaderEnd> {
-        loop {
-            self.parser.set_limits(self.limits());
-            let mut rest = self.input.as_slice();
-            let parsed = self.parser.next(&mut rest);
-            let used = self.input.len() - rest.len();
-            self.input.drain(..used);
-            match parsed {
-                Ok(Some(event)) => return Ok(event.into()),
-                Ok(None) => self.read().await?,
-                Err(error) => return Ok(Input::Fail(error)),
-            }
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let bytes = &self.with.policy.load().limits;
-        match self.is_authenticated {
-            true => Limits::CLIENT.with_stanza_bytes(bytes.stanza),
-            false => Limits::UNAUTHENTICATED.with_stanza_bytes(bytes.pre_auth_stanza),
-        }
-    }
-
-    async fn read(&mut self) -> Result<(), ReaderEnd> {
-        let allowance = self.throttle.allowance(&self.with.policy).await;
-        let (input, throttle) = (&mut self.input, &mut self.throttle);
-        let read = self.with.connection.read_at_most(allowance, |bytes| {
-            throttle.spend(bytes);
-            input.extend_from_slice(bytes);
-            bytes.len()
-        });
-        match read.await {
-            Ok(0) => Err(ReaderEnd::Eof),
-            Ok(_) => Ok(()),
-            Err(error) => Err(ReaderEnd::Lost(error)),
-        }
+        let next = self.source.next(&self.with, self.is_authenticated);
+        Ok(next.await?.map_or_else(Input::Fail, Input::from))
     }
 
     /// Feeds one input and all the answers that follow from it.
@@ -189,18 +146,22 @@ impl Driver {
     }
 
     fn reset_parser(&mut self, is_authenticated: bool) {
-        self.parser.reset();
+        self.source.parser.reset();
         self.is_authenticated |= is_authenticated;
     }
 
     /// STARTTLS (RFC 6120 §5.4.3); bytes that came in plain text must not be read as protected ones.
     async fn start_tls(&mut self, host: DomainPart, proceed: &[u8]) -> Result<Input, ReaderEnd> {
         // go-xmpp ends the element with a line feed: white space says nothing and is thrown away.
-        let is_injected = self.input.iter().any(|byte| !byte.is_ascii_whitespace());
-        if is_injected || self.parser.is_pending() {
+        let is_injected = self
+            .source
+            .input
+            .iter()
+            .any(|byte| !byte.is_ascii_whitespace());
+        if is_injected || self.source.parser.is_pending() {
             return Ok(Input::PipelinedPlaintext);
         }
-        self.input.clear();
+        self.source.input.clear();
         self.send(proceed);
         self.with.outbound.flushed().await;
         let facts = handshake(&self.with, Some(&host)).await;
@@ -241,7 +202,10 @@ impl Driver {
 }
 
 /// The TLS handshake of the server's side, within its own deadline.
-async fn handshake(with: &Negotiator, host: Option<&DomainPart>) -> io::Result<TlsFacts> {
+pub(super) async fn handshake(
+    with: &Negotiator,
+    host: Option<&DomainPart>,
+) -> io::Result<TlsFacts> {
     let Some(Transport::Plain(stream)) = with.connection.take() else {
         return Err(io::ErrorKind::NotConnected.into());
     };

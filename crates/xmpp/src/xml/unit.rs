@@ -92,6 +92,10 @@ fn kind(
         if !start.name.prefix.is_empty() {
             return Err(XmlError::BadNamespacePrefix("a prefix on a stanza"));
         }
+        // The proof of a component (XEP-0114 §3) is in the namespace of its stanzas.
+        if start.name.local == b"handshake" && uri == ns::COMPONENT.as_bytes() {
+            return Ok(None);
+        }
         let kind = StanzaKind::from_name(escape::as_str(start.name.local));
         return kind
             .map(Some)
