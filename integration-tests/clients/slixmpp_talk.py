@@ -1,8 +1,9 @@
-"""Two slixmpp clients, unmodified, go through one scenario against a running server.
+"""Two slixmpp clients, or a client and a component, unmodified, go through one scenario against a running server.
 
     slixmpp_talk.py --host 127.0.0.1 --port 5222 --direct-port 5223 --ca root.pem SCENARIO
 
-The accounts alice and bob exist on localhost; a password is `pencil of NAME`. Ends with status 0 when the scenario
+The accounts alice and bob exist on localhost; a password is `pencil of NAME`. The secret of echo.localhost is
+`open sesame`. Ends with status 0 when the scenario
 went as it should, and says what went wrong otherwise.
 """
 
@@ -152,7 +153,52 @@ async def blocking(options):
     assert first["body"] == "welcome back", first
 
 
-SCENARIOS = {f.__name__: f for f in (login, roster, subscription, chat, offline, blocking)}
+class Echo(slixmpp.ComponentXMPP):
+    """A component that says again what it is told."""
+
+    def __init__(self, options):
+        super().__init__(f"echo.{DOMAIN}", "open sesame", options.host, options.component_port)
+        for plugin in ("xep_0030", "xep_0199"):
+            self.register_plugin(plugin)
+        self.add_event_handler("message", self.answer)
+        self.add_event_handler("presence_subscribe", self.approve)
+
+    def answer(self, message):
+        if message["type"] == "chat":
+            message.reply(f"echo: {message['body']}").send()
+
+    def approve(self, request):
+        self.send_presence(pto=request["from"].bare, pfrom=request["to"], ptype="subscribed")
+
+    async def online(self):
+        started = asyncio.ensure_future(self.wait_until("session_start", timeout=DEADLINE))
+        self.connect()
+        await started
+        return self
+
+
+async def component(options):
+    alice = await Client(options, "alice").online(options)
+    echo = await Echo(options).online()
+    domain = echo.boundjid.bare
+    for address in (domain, f"anybody@{domain}", f"anybody@{domain}/here"):
+        for text in ("hello", "grün & <b>", "long " * 2000 + "end"):
+            alice.send_message(mto=address, mbody=text, mtype="chat")
+            got = await alice.expect("echo", body(f"echo: {text}"))
+            assert got["from"] == address, got["from"]
+    assert await alice.plugin["xep_0199"].ping(domain, timeout=DEADLINE) >= 0
+    assert await echo.plugin["xep_0199"].ping(DOMAIN, ifrom=domain, timeout=DEADLINE) >= 0
+    assert await echo.plugin["xep_0199"].ping(alice.boundjid, ifrom=domain, timeout=DEADLINE) >= 0
+    info = await alice.plugin["xep_0030"].get_info(domain, timeout=DEADLINE)
+    assert "http://jabber.org/protocol/disco#info" in info["disco_info"]["features"], info
+    items = await alice.plugin["xep_0030"].get_items(DOMAIN, timeout=DEADLINE)
+    assert domain in {str(item[0]) for item in items["disco_items"]["items"]}, items
+    alice.send_presence_subscription(f"bot@{domain}")
+    approved = lambda s: s.name == "presence" and s["type"] == "subscribed" and s["from"].bare == f"bot@{domain}"
+    await alice.expect("approval", approved)
+
+
+SCENARIOS = {f.__name__: f for f in (login, roster, subscription, chat, offline, blocking, component)}
 
 
 def main():
@@ -160,6 +206,7 @@ def main():
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--direct-port", type=int, required=True)
+    parser.add_argument("--component-port", type=int, default=5347)
     parser.add_argument("--ca", required=True)
     parser.add_argument("scenario", choices=SCENARIOS)
     options = parser.parse_args()

@@ -80,6 +80,8 @@ pub(super) enum Sender {
     Known(Origin),
     /// A client that is not connected.
     Client(FullJid),
+    /// A component that is not connected: its domain.
+    Component(String),
     /// Another server.
     Server {
         /// Its domain.
@@ -95,7 +97,7 @@ impl Sender {
         match self {
             Self::Known(origin) => origin.session().map(|session| &session.jid),
             Self::Client(jid) => Some(jid),
-            Self::Server { .. } => None,
+            Self::Component(_) | Self::Server { .. } => None,
         }
     }
 
@@ -108,6 +110,10 @@ impl Sender {
                 full_jid: Some(jid.as_str()),
                 is_secure: true,
                 ..rules::Origin::of_kind(OriginKind::Client)
+            },
+            Self::Component(domain) => rules::Origin {
+                host: Some(domain),
+                ..rules::Origin::of_kind(OriginKind::Component)
             },
             Self::Server { from, to } => rules::Origin {
                 host: to.as_deref(),
@@ -196,6 +202,11 @@ fn sender(core: &Core, supposed: &Supposed, stanza: &Stanza) -> Result<Sender, S
     if let Some(found) = session(core, from.as_str()) {
         return Ok(Sender::Known(Origin::Session(found)));
     }
+    if let Some(component) = core.tables.component(from.domain().as_str()) {
+        let made_up = || Sender::Component(from.domain().as_str().to_owned());
+        let connected = component.handle.connected();
+        return Ok(connected.map_or_else(made_up, |link| Sender::Known(Origin::Component(link))));
+    }
     let is_local = core.tables.is_local(from.domain().as_str());
     Ok(match (is_local, from.node()) {
         (true, None) => Sender::Known(Origin::Node),
@@ -257,6 +268,8 @@ fn chains(
     chains.extend(own.map(|host| (host, "preroute".to_owned())));
     match (is_local(&to), to, from) {
         (true, Some(to), _) => chains.push((to, "deliver".to_owned())),
+        // A component has no rules of its own.
+        (_, Some(to), _) if core.tables.component(&to).is_some() => {}
         (_, _, Some(from)) => chains.push((from, "deliver_remote".to_owned())),
         _ => {}
     }
