@@ -249,13 +249,11 @@ impl Candidate {
         let decoded = String::from_utf8_lossy(&loaded.text);
         let is_damaged = matches!(decoded, Cow::Owned(_));
         let text = decoded.into_owned();
-        let parsed = parser::parse(&text);
-        loaded.is_traced = is_traced(&parsed);
-
         let mut parsed = match text.len() > MAX_SCRIPT_BYTES {
             true => too_long(),
             false => parser::parse(&text),
         };
+        loaded.is_traced = is_traced(&parsed);
         if is_damaged {
             let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
             let line = text

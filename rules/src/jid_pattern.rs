@@ -21,7 +21,7 @@ pub(crate) struct JidPattern {
     node: Option<PartPattern>,
     host: Option<PartPattern>,
     resource: Option<PartPattern>,
-    /// The value is a list of addresses, which is one that nobody has.
+    /// The value is a list of addresses, or has a blank in user or host: nobody has such an address.
     is_never: bool,
 }
 
@@ -80,12 +80,15 @@ impl JidPattern {
             .map(|resource| part(resource, normal_resource, &mut normal))
             .transpose()?;
         let changed = (normal != text).then_some(normal);
+        let is_plain = |part: &str| !part.starts_with('<');
+        let has_blank = |part: &str| is_plain(part) && part.contains([' ', '\t']);
+        let is_never = has_blank(parts.host) || parts.node.is_some_and(has_blank);
         Ok((
             Self {
                 node,
                 host: Some(host),
                 resource,
-                is_never: false,
+                is_never,
             },
             changed,
         ))
@@ -111,7 +114,7 @@ impl JidPattern {
             })
     }
 
-    /// True if no address matches, because several are written where one belongs.
+    /// True if no address matches, because several are written where one belongs or something follows it.
     pub(crate) fn is_never(&self) -> bool {
         self.is_never
     }

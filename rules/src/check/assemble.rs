@@ -9,7 +9,7 @@ use crate::conditions::Condition;
 use crate::counters::{Counters, Size};
 use crate::definitions::Objects;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::events::{self, Attached};
+use crate::events::{self, Attached, BUILT_IN};
 use crate::facts::Needs;
 use crate::index::ChainIndex;
 use crate::loader::Loader;
@@ -55,8 +55,11 @@ pub(super) fn assemble(
         drafts.push((number, rules));
     }
     let known = Chains::new(&drafts);
+    let extra = options.extra_chains.iter().map(|extra| &*extra.name);
+    let given_chains: Vec<&str> = BUILT_IN.into_iter().chain(extra).collect();
     let surroundings = Surroundings {
         host,
+        given_chains: &given_chains,
         chain_list: &tools.numbers.chain_list,
         chains: &known,
     };
@@ -121,7 +124,7 @@ fn attached(numbers: &mut Numbers, options: &Options) -> AHashMap<ChainId, Vec<A
         let Some(&id) = numbers.chains.get(extra.name.as_str()) else {
             continue;
         };
-        for name in events::BUILT_IN {
+        for name in BUILT_IN {
             if let Some(one) = events::attach(extra, id, name) {
                 attached.entry(numbers.chain(name)).or_default().push(one);
             }

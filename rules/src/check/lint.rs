@@ -28,6 +28,8 @@ pub(super) struct Surroundings<'c> {
     pub(super) host: &'c str,
     /// All chains by their number.
     pub(super) chain_list: &'c [Box<str>],
+    /// Chains that are there without any script: the built-in ones and those of the configuration.
+    pub(super) given_chains: &'c [&'c str],
     /// What all scripts do with chains.
     pub(super) chains: &'c Chains,
 }

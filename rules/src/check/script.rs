@@ -462,7 +462,7 @@ fn unreadable(error: LoadError) -> Refusal {
     let code = match &error {
         LoadError::Missing(_) => {
             return Refusal::new(Code::Unreadable, error.to_string()).help(
-                "create it, or write `(missing: ignore)` behind a list whose file may be missing",
+                "create it; a list whose file may be missing says `(missing: ignore)`",
             );
         }
         LoadError::Unsupported(_) => Code::Unsupported,

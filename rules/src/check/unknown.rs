@@ -15,6 +15,9 @@ pub(crate) fn unknown_condition(condition: &Condition) -> Diagnostic {
         None if condition.line.text.starts_with(['%', ':']) => {
             problem.with_help("the rule above has conditions but no action yet")
         }
+        None if let Some(syntax) = without_separator(name) => {
+            problem.with_help(format!("write `{syntax}`"))
+        }
         None => {
             let known = conditions::ALL.iter().map(|spec| spec.name);
             problem
@@ -41,4 +44,21 @@ pub(crate) fn unknown_action(action: &Action) -> Diagnostic {
     problem
         .with_help("the reference of the rules lists all actions")
         .with_nearest(&name, known.iter().map(String::as_str))
+}
+
+/// How the condition or action is written whose name a line begins with, if it is not followed by `:` or `=`.
+fn without_separator(line: &str) -> Option<&'static str> {
+    if line == "REPORT" || line.starts_with("REPORT ") {
+        return actions::named("REPORT_TO").map(|action| action.syntax);
+    }
+    let line = line.strip_prefix("NOT ").unwrap_or(line);
+    let ends = line.match_indices(' ').map(|(at, _)| at);
+    let begun = ends.rev().filter_map(|at| line.get(..at));
+    begun
+        .filter_map(|name| {
+            let condition = conditions::named(name).map(|condition| condition.syntax);
+            condition
+                .or_else(|| actions::named(&name.replace(' ', "_")).map(|action| action.syntax))
+        })
+        .next()
 }

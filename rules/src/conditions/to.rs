@@ -46,7 +46,7 @@ fn parse(scope: &mut Scope<'_>, value: Option<&str>) -> Result<Box<dyn Condition
     if pattern.is_never() {
         scope.warn(
             Code::Suspicious,
-            "only one JID can stand here: this never matches; write one rule for each, or a zone",
+            "only one JID can stand here, and no comment behind it: this never matches; write one rule for each, or a zone",
         );
     }
     if let (Some(normal), Some(written)) = (normal, value) {

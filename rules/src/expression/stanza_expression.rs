@@ -43,7 +43,7 @@ impl Function {
             _ => {
                 return Err(
                     Refusal::new(Code::Expression, format!("unknown function: {name}"))
-                        .help("the functions are bare, node, host and resource"),
+                        .help("the functions are bare, node, host and resource; a default is in quotes, as in `||\"none\"`"),
                 );
             }
         })

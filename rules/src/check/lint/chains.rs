@@ -6,6 +6,7 @@ use crate::check::script::RuleDraft;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::shipped::{SHIPPED, shipped};
 use crate::syntax::ast::Item;
+use crate::syntax::span::Span;
 
 /// What all scripts of a host do with chains.
 #[derive(Default)]
@@ -44,7 +45,11 @@ pub(super) fn run(
     let filled = Chains::names(&chains.filled, surroundings.chain_list);
     let is_own = |name: &str| name.starts_with("user/");
     let jumped_to = Chains::names(&chains.jumped_to, surroundings.chain_list);
+    let mut current = "deliver";
     for item in &candidate.parsed.items {
+        if let Item::Chain(switch) = item {
+            current = &switch.name.text;
+        }
         match item {
             Item::Rule(rule) => {
                 for action in rule
@@ -54,18 +59,26 @@ pub(super) fn run(
                 {
                     let Some(value) = &action.value else { continue };
                     let name = value.text.trim();
+                    if current == name {
+                        out.push(circle(name, value.span));
+                    }
                     let is_filled = filled.clone().any(|known| known == name);
-                    if !is_own(name) || is_filled || is_announced(&candidate.text, name) {
+                    let is_given = surroundings.given_chains.contains(&name);
+                    if is_given || is_filled || is_announced(&candidate.text, name) {
                         continue;
                     }
                     let message = format!("no script has rules in the chain {name}");
-                    let problem = Diagnostic::warning(Code::MissingChain, value.span, message)
-                        .with_help(format!(
+                    let help = match is_own(name) {
+                        true => format!(
                             "write `::{name}` above the rules that are meant, or name the chain in a comment if other \
                              scripts may fill it"
-                        ));
+                        ),
+                        false => "chains of scripts begin with user/".to_owned(),
+                    };
+                    let problem = Diagnostic::warning(Code::MissingChain, value.span, message);
                     let own = filled.clone().filter(|name| is_own(name));
-                    out.push(problem.with_nearest(name, own));
+                    let known = own.chain(surroundings.given_chains.iter().copied());
+                    out.push(problem.with_help(help).with_nearest(name, known));
                 }
             }
             Item::Chain(switch) if is_own(&switch.name.text) => {
@@ -83,6 +96,15 @@ pub(super) fn run(
             _ => {}
         }
     }
+}
+
+/// What is said of a jump to the chain that it stands in.
+fn circle(chain: &str, span: Span) -> Diagnostic {
+    let message = format!(
+        "the chain {chain} jumps to itself: what comes here again is dropped at the hundredth jump"
+    );
+    Diagnostic::warning(Code::Suspicious, span, message)
+        .with_help("jump to another chain, or leave it out")
 }
 
 /// True if a comment names the chain: it is there for other scripts to fill.

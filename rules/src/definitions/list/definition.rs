@@ -219,6 +219,9 @@ pub(crate) fn parse(value: &str) -> Result<ListDefinition, Refusal> {
     let word = value.get(..length).unwrap_or_default();
     let backend = match word {
         "memory" => Backend::Memory,
+        "file" if source == "file:" => {
+            return Err(Refusal::invalid("the list has no file").help("write file:/path"));
+        }
         "file" => Backend::File {
             path: source.strip_prefix("file:").unwrap_or(source).to_owned(),
             may_be_missing: option("missing").is_some(),
