@@ -4,6 +4,7 @@
 //! beforehand with what [`crate::Needs`] says may be asked.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::IpAddr;
 
 /// A moment of wall-clock time: nanoseconds since 1970-01-01 UTC.
@@ -101,9 +102,25 @@ pub struct Origin<'a> {
     /// Address of the far end.
     pub ip: Option<IpAddr>,
     /// Name of the session in logs.
-    pub id: Option<&'a str>,
+    pub id: Option<SessionName<'a>>,
     /// True if the stream is encrypted.
     pub is_secure: bool,
+}
+
+/// Name of a session in logs, such as `c2s12`. It is written out only where a script asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionName<'a> {
+    /// What it begins with, or all of it.
+    pub text: &'a str,
+    /// The number behind it.
+    pub number: Option<u64>,
+}
+
+impl fmt::Display for SessionName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)?;
+        self.number.map_or(Ok(()), |number| write!(f, "{number}"))
+    }
 }
 
 impl Origin<'_> {

@@ -69,7 +69,9 @@ pub use counters::{BYTES_PER_RULE, ChainTotals, RuleTotals};
 pub use counts::{ChainCount, RuleCount};
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use explain::Explanation;
-pub use facts::{CountryField, Facts, Needs, Origin, OriginKind, Subscription, Timestamp};
+pub use facts::{
+    CountryField, Facts, Needs, Origin, OriginKind, SessionName, Subscription, Timestamp,
+};
 pub use limiter::{Limiter, LimiterStatus, RateDefinition};
 pub use loader::{LoadError, Loader, NoFiles};
 pub use observer::{ChainEnd, Held, Observer, Seen, Watched};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::facts::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
+use crate::facts::{CountryField, Facts, Origin, OriginKind, SessionName, Subscription, Timestamp};
 use crate::outcome::{Effect, Outcome};
 
 /// A roster.
@@ -205,7 +205,10 @@ impl Facts for World {
             from_host: session.from_host.as_deref(),
             to_host: session.from_host.as_ref().and(session.host.as_deref()),
             ip: session.ip,
-            id: Some(&self.origin),
+            id: Some(SessionName {
+                text: &self.origin,
+                number: None,
+            }),
             is_secure: true,
         }
     }

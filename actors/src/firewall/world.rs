@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use rules::{CountryField, Facts, Origin, OriginKind, Subscription, Timestamp};
+use rules::{CountryField, Facts, Origin, OriginKind, SessionName, Subscription, Timestamp};
 use storage::Role;
 use xmpp::jid::{BareJid, FullJid, bare_str};
 
@@ -33,7 +33,6 @@ pub struct World<'a> {
     /// The host whose rules run.
     host: &'a str,
     now: OnceCell<SystemTime>,
-    id: OnceCell<String>,
     /// One for the whole evaluation, whatever a reload brings.
     countries: OnceCell<Option<Arc<Database>>>,
 }
@@ -47,7 +46,6 @@ impl<'a> World<'a> {
             stranger: None,
             host,
             now: OnceCell::new(),
-            id: OnceCell::new(),
             countries: OnceCell::new(),
         }
     }
@@ -77,7 +75,10 @@ impl<'a> World<'a> {
         Origin {
             host: Some(link.domain.as_str()),
             ip: Some(link.address),
-            id: Some(self.id.get_or_init(|| format!("component{}", link.id))),
+            id: Some(SessionName {
+                text: "component",
+                number: Some(link.id),
+            }),
             is_secure: link.secure,
             ..Origin::of_kind(OriginKind::Component)
         }
@@ -131,12 +132,14 @@ impl Facts for World<'_> {
             delivery::Origin::Component(link) => return self.component(link),
             delivery::Origin::Node => return Origin::of_kind(OriginKind::Server),
         };
-        let id = self.id.get_or_init(|| format!("c2s{}", session.id));
         Origin {
             host: Some(session.jid.domain().as_str()),
             full_jid: Some(session.jid.as_str()),
             ip: Some(session.address),
-            id: Some(id),
+            id: Some(SessionName {
+                text: "c2s",
+                number: Some(session.id),
+            }),
             is_secure: session.secure,
             ..Origin::of_kind(OriginKind::Client)
         }

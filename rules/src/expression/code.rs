@@ -253,7 +253,7 @@ impl SessionField {
             Self::FromHost => origin.from_host.map(Cow::Borrowed),
             Self::ToHost => origin.to_host.map(Cow::Borrowed),
             Self::Ip => origin.ip.map(|ip| Cow::Owned(ip.to_string())),
-            Self::Id => origin.id.map(Cow::Borrowed),
+            Self::Id => origin.id.map(|id| Cow::Owned(id.to_string())),
             Self::Secure => origin.is_secure.then_some(Cow::Borrowed("true")),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ahash::AHashMap;
 use parking_lot::Mutex;
-use rules::{CountryField, Effect, Facts, Origin, Outcome, Subscription, Timestamp};
+use rules::{CountryField, Effect, Facts, Origin, Outcome, SessionName, Subscription, Timestamp};
 
 /// Marks that are kept; the oldest are forgotten, and the real ones are seen again.
 const MAX_MARKS: usize = 10_000;
@@ -40,11 +40,11 @@ impl Marks {
     }
 
     /// What the shadow made of a mark; `None` if it left it alone.
-    fn find(&self, owner: Owner, whose: &str, name: &str) -> Option<Option<Timestamp>> {
+    fn find(&self, owner: Owner, whose: impl ToString, name: &str) -> Option<Option<Timestamp>> {
         if self.len() == 0 {
             return None;
         }
-        let key = (owner, whose.into(), name.into());
+        let key = (owner, whose.to_string().into(), name.into());
         self.kept.lock().marks.get(&key).copied()
     }
 
@@ -75,7 +75,7 @@ impl<'a> Beside<'a> {
     }
 
     /// The name of the origin's session, and its user's address.
-    fn origin_names(&self) -> (Option<&str>, Option<&str>) {
+    fn origin_names(&self) -> (Option<SessionName<'_>>, Option<&str>) {
         let origin = self.real.origin();
         let bare = origin
             .full_jid
@@ -95,11 +95,11 @@ impl<'a> Beside<'a> {
             };
             let (session, user) = self.origin_names();
             let whose = match owner {
-                Owner::Session => session,
-                Owner::User => user,
+                Owner::Session => session.map(|session| session.to_string()),
+                Owner::User => user.map(str::to_owned),
             };
             if let Some(whose) = whose {
-                self.marks.set(owner, whose, name, at);
+                self.marks.set(owner, &whose, name, at);
             }
         }
     }

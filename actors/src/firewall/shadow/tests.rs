@@ -247,7 +247,10 @@ impl Facts for Client {
         Origin {
             host: Some(HOST),
             full_jid: Some("alice@example.com/desk"),
-            id: Some("c2s1"),
+            id: Some(rules::SessionName {
+                text: "c2s",
+                number: Some(1),
+            }),
             ..Origin::of_kind(rules::OriginKind::Client)
         }
     }
