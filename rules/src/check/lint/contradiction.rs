@@ -151,15 +151,15 @@ fn addresses(rule: &Seen<'_>) -> Option<Diagnostic> {
             }
         });
         if let Some(other) = other {
+            let side = if name.starts_with("FROM") {
+                "from"
+            } else {
+                "for"
+            };
             let message = format!(
-                "this rule never matches: a stanza is not both for {} and for {}",
+                "this rule never matches: a stanza is not both {side} {} and {side} {}",
                 first.value, other.value
             );
-            let message = if name.starts_with("FROM") {
-                message.replace("for", "from")
-            } else {
-                message
-            };
             return Some(impossible(other, message).with_help(BOTH));
         }
     }
@@ -193,19 +193,12 @@ fn in_chain(condition: &SeenCondition<'_>, chain: &str) -> Option<Diagnostic> {
         ("preroute", "FROM FULL JID") => "only clients send here, and all of them have a full JID",
         _ => return None,
     };
-    let always = match (condition.name, condition.is_negated) {
-        ("FROM FULL JID", false) | (_, true) => "always",
-        _ => "never",
-    };
-    let message = if condition.name == "FROM FULL JID" && condition.is_negated {
-        format!("this never holds in the chain {chain}: {reason}")
+    let always_holds = (condition.name == "FROM FULL JID") != condition.is_negated;
+    let (how_often, help) = if always_holds {
+        ("always", "leave the condition out")
     } else {
-        format!("this {always} holds in the chain {chain}: {reason}")
+        ("never", "move the rule to another chain, or leave it out")
     };
-    let help = if message.contains("never") {
-        "move the rule to another chain, or leave it out"
-    } else {
-        "leave the condition out"
-    };
+    let message = format!("this {how_often} holds in the chain {chain}: {reason}");
     Some(Diagnostic::warning(Code::Pointless, condition.span, message).with_help(help))
 }
