@@ -1,7 +1,7 @@
 //! `[firewall]`: the scripts that decide about every stanza.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::checker::{Checker, Section, found, locate_file, readable, text};
 use crate::extra_chains::{self, ExtraChain};
@@ -21,6 +21,17 @@ impl fmt::Debug for ScriptSource {
     /// As it is written in the configuration: this is what operators read of a change.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for ScriptSource {
+    /// A script by the name that operators give it: `shipped:NAME`, or else the path of a file as it stands.
+    fn from(name: &P) -> Self {
+        let name = name.as_ref();
+        match name.to_str().and_then(|name| name.strip_prefix(SHIPPED)) {
+            Some(shipped) => Self::Shipped(shipped.to_owned()),
+            None => Self::File(name.to_owned()),
+        }
     }
 }
 
@@ -179,8 +190,9 @@ fn read_scripts(
         let text = text(node).filter(|text| !text.is_empty());
         let text =
             text.ok_or_else(|| format!("expected the path of a script, found {}", found(node)))?;
-        if let Some(name) = text.strip_prefix(SHIPPED) {
-            return Ok(ScriptSource::Shipped(name.to_owned()));
+        let shipped = ScriptSource::from(text);
+        if matches!(shipped, ScriptSource::Shipped(_)) {
+            return Ok(shipped);
         }
         let path = locate_file(&base, &node.place, text);
         readable(&path)?;

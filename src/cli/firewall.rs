@@ -17,7 +17,7 @@ use portcullis_config::Sources;
 
 use super::configured;
 
-/// The rules: marks of users.
+/// The rules: check, try, explain and watch them, and mark users.
 #[derive(Subcommand)]
 pub(super) enum FirewallCommand {
     /// Report every mistake of scripts, run their tests, and warn of what looks wrong. Needs no node and no

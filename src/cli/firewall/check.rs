@@ -9,7 +9,6 @@ use portcullis_config::{Config, ScriptSource, Sources};
 use rules::{Diagnostic, Report};
 use serde_json::{Value, json};
 
-use super::trial::source;
 use crate::cli::{self, EXIT_CONFIG};
 use crate::output;
 
@@ -39,7 +38,7 @@ struct Findings {
 
 /// Checks the scripts together, as a host of the configuration would load them, and says all that was found.
 pub(super) fn check(sources: &Sources, check: &Check) -> ExitCode {
-    let scripts: Vec<ScriptSource> = check.scripts.iter().map(|path| source(path)).collect();
+    let scripts: Vec<ScriptSource> = check.scripts.iter().map(ScriptSource::from).collect();
     let (config, is_configured) = match configuration(sources) {
         Ok(found) => found,
         Err(status) => return status,
@@ -83,8 +82,8 @@ impl Findings {
     }
 
     fn tell(&self) -> std::io::Result<()> {
-        for (script, reason) in &self.unreadable {
-            output::problem(&format!("error[unreadable]: {script}: {reason}"));
+        for (_, reason) in &self.unreadable {
+            output::problem(&format!("error[unreadable]: {reason}"));
         }
         for report in &self.reports {
             let shown = report.render(true);

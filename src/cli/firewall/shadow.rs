@@ -1,21 +1,16 @@
 //! `portcullis firewall shadow`: rules on trial.
 
-use std::path::Path;
-
 use actors::admin::protocol::{Answer, Command};
 use actors::firewall::{Difference, Sample, ShadowReport, ShadowState};
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use portcullis_config::Config;
+use portcullis_config::{Config, ScriptSource};
 
 use super::counters::time;
 use crate::cli::user::EXIT_REFUSED;
 use crate::cli::{EXIT_CONFIG, print, refused};
 use crate::control::Client;
 use crate::telemetry;
-
-/// Begins the name of a script that ships with the program.
-const SHIPPED: &str = "shipped:";
 
 /// Rules on trial see the stanzas that the rules in force see, decide nothing, and are compared with them. A shadow
 /// survives a reload and ends with the node.
@@ -90,11 +85,13 @@ fn load(node: &mut Client, host: String, scripts: &[String], contents: bool) -> 
 
 /// The node may live in another directory.
 fn absolute(script: &str) -> Result<String> {
-    if script.starts_with(SHIPPED) {
-        return Ok(script.to_owned());
+    match ScriptSource::from(script) {
+        ScriptSource::Shipped(_) => Ok(script.to_owned()),
+        ScriptSource::File(path) => {
+            let path = std::path::absolute(path).context("no working directory")?;
+            Ok(path.display().to_string())
+        }
     }
-    let path = std::path::absolute(Path::new(script)).context("no working directory")?;
-    Ok(path.display().to_string())
 }
 
 fn diff(node: &mut Client, mut host: Option<String>, json: bool) -> Result<()> {

@@ -42,7 +42,7 @@ impl<'c> Trial<'c> {
         if let Some(path) = context {
             read_context(&mut world, path)?;
         }
-        let scripts = (!files.is_empty()).then(|| files.iter().map(|file| source(file)).collect());
+        let scripts = (!files.is_empty()).then(|| files.iter().map(ScriptSource::from).collect());
         Ok(Self {
             config,
             scripts,
@@ -105,14 +105,6 @@ impl<'c> Trial<'c> {
     /// Where the stanza comes from and which rules it meets, by the context; the stanza becomes what they see.
     pub(super) fn place(&mut self, input: &mut Input) -> Place {
         self.context.place(&mut input.stanza)
-    }
-}
-
-/// The script that an argument names.
-pub(super) fn source(file: &Path) -> ScriptSource {
-    match file.to_str().and_then(|name| name.strip_prefix("shipped:")) {
-        Some(name) => ScriptSource::Shipped(name.to_owned()),
-        None => ScriptSource::File(file.to_owned()),
     }
 }
 
