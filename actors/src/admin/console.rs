@@ -50,7 +50,7 @@ impl Console {
             } => self.load_shadow(host, scripts, contents).await,
             Command::ShadowDiff { host, after } => self.shadow_diff(host, after),
             Command::ShadowArm { host } => self.arm_shadow(host).await,
-            Command::ShadowDrop { host } => self.drop_shadow(host),
+            Command::ShadowDrop { host } => self.drop_shadow(host).await,
             Command::Metrics => Answer::Metrics {
                 text: openmetrics(&self.core).await,
             },

@@ -1,9 +1,7 @@
 //! Commands about rules: their counters, and rules on trial.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use portcullis_config::ScriptSource;
 use serde::{Deserialize, Serialize};
 
 use super::console::Console;
@@ -14,9 +12,6 @@ use crate::firewall::{Firewall, ScriptProblem, ShadowOrder};
 const RULES: usize = 1000;
 /// Bytes of a rule's text that are shown.
 const TEXT: usize = 160;
-/// Begins the name of a script that ships with the program.
-const SHIPPED: &str = "shipped:";
-
 /// What one rule has done since it was loaded or its counters were reset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleCounter {
@@ -96,7 +91,7 @@ impl Console {
         keeps_contents: bool,
     ) -> Answer {
         let order = ShadowOrder {
-            scripts: scripts.into_iter().map(script).collect(),
+            scripts: scripts.iter().map(|name| name.as_str().into()).collect(),
             keeps_contents,
             host,
         };
@@ -151,14 +146,19 @@ impl Console {
     }
 
     /// Ends a shadow.
-    pub(super) fn drop_shadow(&self, host: Option<String>) -> Answer {
-        let firewall = &self.core.firewall;
-        match the_one(firewall, host) {
-            Ok(host) if firewall.drop_shadow(&host) => {
+    pub(super) async fn drop_shadow(&self, host: Option<String>) -> Answer {
+        let host = match the_one(&self.core.firewall, host) {
+            Ok(host) => host,
+            Err(problem) => return Answer::refused(problem),
+        };
+        let (core, name) = (Arc::clone(&self.core), host.clone());
+        // A reload may be compiling scripts under the same lock.
+        match blocking(move || core.firewall.drop_shadow(&name)).await {
+            Ok(true) => {
                 tracing::info!(host, "shadow dropped by an operator");
                 Answer::Done
             }
-            Ok(host) => Answer::refused(no_shadow(&host)),
+            Ok(false) => Answer::refused(no_shadow(&host)),
             Err(problem) => Answer::refused(problem),
         }
     }
@@ -179,13 +179,6 @@ fn counter(host: &str, count: &rules::RuleCount<'_>) -> RuleCounter {
         matched: totals.matched,
         last_match: totals.last_match.map(|last| last.nanoseconds() / 1_000_000),
         nanoseconds: totals.time_spent().map(nanoseconds),
-    }
-}
-
-fn script(text: String) -> ScriptSource {
-    match text.strip_prefix(SHIPPED) {
-        Some(name) => ScriptSource::Shipped(name.to_owned()),
-        None => ScriptSource::File(PathBuf::from(text)),
     }
 }
 

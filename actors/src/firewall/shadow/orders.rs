@@ -120,7 +120,8 @@ impl Firewall {
         Ok(Some(armed))
     }
 
-    /// Ends the shadow of a host; false if it has none.
+    /// Ends the shadow of a host; false if it has none. Waits for a reload that goes on and removes files, so not on an
+    /// arbiter with sessions.
     pub fn drop_shadow(&self, host: &str) -> bool {
         let mut branch = self.branch.lock();
         let had_one = self.published.shadow(host).is_some();
