@@ -18,6 +18,7 @@ use xmpp::xml::{Limits, StreamEvent, StreamParser};
 use super::negotiation::Negotiated;
 use super::{ReaderEnd, ReaderEnded, Received, Session, Silent, TaskFailed, Terms};
 use crate::connection::Connection;
+use crate::listener::ListenerPolicy;
 use crate::offer::offer;
 use crate::supervise::Slot;
 
@@ -159,7 +160,6 @@ impl Reader {
 
     async fn read_stanzas(&self, mut negotiated: Box<Negotiated>) -> ReaderEnd {
         let period = self.terms.policy.load().timeouts.read;
-        negotiated.parser.set_limits(limits_of(&self.terms));
         let mut watch = Watch::new(period, self.terms.version());
         watch.is_patient = negotiated.handle.is_none();
         loop {
@@ -203,7 +203,7 @@ impl Reader {
         let read = self.connection.poll_read(cx, allowance, |bytes| {
             negotiated.throttle.spend(bytes);
             if self.terms.version() != seen {
-                negotiated.parser.set_limits(limits_of(&self.terms));
+                negotiated.parser.set_limits(limits_of(&self.terms.policy));
             }
             match bytes {
                 [] => Batch {
@@ -259,8 +259,8 @@ impl Reader {
 }
 
 /// The bounds of what an authenticated peer sends.
-fn limits_of(terms: &Terms) -> Limits {
-    let config = terms.policy.load();
+pub(super) fn limits_of(policy: &ListenerPolicy) -> Limits {
+    let config = policy.load();
     let limits = match config.protocol {
         Protocol::C2s => Limits::CLIENT,
         Protocol::Component => Limits::SERVER,
@@ -335,7 +335,7 @@ impl Watch {
     /// Takes over what the terms say now.
     fn follow(&mut self, terms: &Terms, parser: &mut StreamParser) {
         let config = terms.policy.load();
-        parser.set_limits(limits_of(terms));
+        parser.set_limits(limits_of(&terms.policy));
         self.seen = terms.version();
         self.set_period(config.timeouts.read);
     }

@@ -28,26 +28,32 @@ async fn node_with(more: &str, users: &[&str]) -> TestNode {
 /// Opens a stream and waits for the answering header.
 async fn knock(address: SocketAddr, domain: &str) -> TestClient {
     let mut component = TestClient::connect(address).await;
-    component
-        .send(&format!(
-            "<?xml version='1.0'?><stream:stream to='{domain}' xmlns='jabber:component:accept' \
-             xmlns:stream='http://etherx.jabber.org/streams'>"
-        ))
-        .await;
+    component.send(&header(domain)).await;
     component.expect_header().await;
     component
 }
 
-/// Proves to know this secret.
-async fn prove(component: &mut TestClient, secret: &str) {
+fn header(domain: &str) -> String {
+    format!(
+        "<?xml version='1.0'?><stream:stream to='{domain}' xmlns='jabber:component:accept' \
+         xmlns:stream='http://etherx.jabber.org/streams'>"
+    )
+}
+
+/// What proves to know this secret.
+fn proof_for(component: &TestClient, secret: &str) -> String {
     let id = component.header.attr("id").unwrap().to_owned();
     let mut proof = String::new();
     for byte in Sha1::digest(format!("{id}{secret}")) {
         write!(proof, "{byte:02x}").unwrap();
     }
-    component
-        .send(&format!("<handshake>{proof}</handshake>"))
-        .await;
+    format!("<handshake>{proof}</handshake>")
+}
+
+/// Proves to know this secret.
+async fn prove(component: &mut TestClient, secret: &str) {
+    let proof = proof_for(component, secret);
+    component.send(&proof).await;
 }
 
 /// A component of this domain, let in.
@@ -201,6 +207,14 @@ async fn n090_a_component_may_send_twice_as_much_as_a_client() {
     assert_eq!(got.child("body").unwrap().text.len(), 400 << 10);
     component.send(&format!("{message}{body}")).await;
     component.expect_stream_error("policy-violation").await;
+    // One that does not wait to be let in is as free behind its proof.
+    let mut hasty = knock(node.listener("components"), ECHO).await;
+    let proof = proof_for(&hasty, SECRET);
+    hasty
+        .send(&format!("{proof}{message}</body></message>"))
+        .await;
+    let got = alice.next().await;
+    assert_eq!(got.child("body").unwrap().text.len(), 400 << 10);
 }
 
 #[tokio::test]
@@ -266,6 +280,10 @@ async fn n097_a_component_speaks_for_its_domain_only() {
     alice.expect_nothing().await;
 }
 
+/// What a client hears while the component is away.
+const AWAY: &str = "<message type='error' id='early'><error type='wait'>\
+                    <remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+
 #[tokio::test]
 async fn a_component_and_a_client_talk() {
     let node = node_with("", &["alice"]).await;
@@ -276,9 +294,7 @@ async fn a_component_and_a_client_talk() {
             "<message to='{ECHO}' id='early'><body>hi</body></message>"
         ))
         .await;
-    let away = "<message type='error' id='early'><error type='wait'>\
-                <remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
-    alice.expect(away).await;
+    alice.expect(AWAY).await;
     let mut component = connect(&node, ECHO).await;
     for to in [
         ECHO.to_owned(),
@@ -313,6 +329,19 @@ async fn a_component_and_a_client_talk() {
             "<presence xmlns='jabber:component:accept' from='{jid}' to='room@{ECHO}/alice'/>"
         ))
         .await;
+    component.close().await;
+    // Who asks later is told the same as before.
+    alice
+        .send(&format!("<message to='{ECHO}' id='early'/>"))
+        .await;
+    alice.expect(AWAY).await;
+}
+
+#[tokio::test]
+async fn a_component_asks_the_host_which_lists_it() {
+    let node = node_with("", &["alice"]).await;
+    let mut alice = node.login("alice").await;
+    let mut component = connect(&node, ECHO).await;
     component
         .send(&format!(
             "<iq type='get' id='v' from='{ECHO}' to='{HOST}'><ping xmlns='urn:xmpp:ping'/></iq>"
@@ -340,12 +369,30 @@ async fn a_component_and_a_client_talk() {
         items.to_string().contains(&format!("jid='{ECHO}'")),
         "{items}"
     );
-    component.close().await;
-    // Who was there and went is told that its client has gone.
-    alice
-        .send(&format!("<message to='{ECHO}' id='early'/>"))
+}
+
+/// A component may be elsewhere: then TLS comes first, and the rest is the same.
+#[tokio::test]
+async fn a_component_speaks_inside_tls() {
+    let node = node_with("[listener.components.tls]\nimplicit = true\n", &[]).await;
+    let address = node.listener("components");
+    let connected = TestClient::connect_tls(address, &node.tls()).await;
+    let mut component = connected.unwrap();
+    component.send(&header(ECHO)).await;
+    component.expect_header().await;
+    prove(&mut component, SECRET).await;
+    component
+        .expect("<handshake xmlns='jabber:component:accept'/>")
         .await;
-    alice.expect(away).await;
+}
+
+/// A node that stops tells its components.
+#[tokio::test]
+async fn a_component_hears_of_the_end() {
+    let node = node_with("", &[]).await;
+    let mut component = connect(&node, ECHO).await;
+    node.signal(rustix::process::Signal::TERM);
+    component.expect_stream_error("system-shutdown").await;
 }
 
 /// The rules of the recipient's host see what a component sends, and whose it is.

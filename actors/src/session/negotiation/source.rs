@@ -8,6 +8,7 @@ use xmpp::xml::{ContentNamespace, Limits, StreamEvent, StreamParser};
 use super::{Negotiated, Negotiator};
 use crate::handle::SessionHandle;
 use crate::session::ReaderEnd;
+use crate::session::reader::limits_of;
 use crate::session::throttle::Throttle;
 
 /// See the module.
@@ -80,6 +81,8 @@ impl Source {
     ) -> (Box<Negotiated>, Vec<u8>) {
         self.throttle
             .follow_for(&with.policy, handle.as_ref().map(|handle| &handle.jid));
+        // What came behind the last step is the authenticated peer's.
+        self.parser.set_limits(limits_of(&with.policy));
         let negotiated = Negotiated {
             parser: self.parser,
             throttle: self.throttle,
@@ -90,9 +93,10 @@ impl Source {
 }
 
 fn limits(with: &Negotiator, is_authenticated: bool) -> Limits {
-    let bytes = &with.policy.load().limits;
     match is_authenticated {
-        true => Limits::CLIENT.with_stanza_bytes(bytes.stanza),
-        false => Limits::UNAUTHENTICATED.with_stanza_bytes(bytes.pre_auth_stanza),
+        true => limits_of(&with.policy),
+        false => {
+            Limits::UNAUTHENTICATED.with_stanza_bytes(with.policy.load().limits.pre_auth_stanza)
+        }
     }
 }
