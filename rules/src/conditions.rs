@@ -3,6 +3,7 @@
 //! A condition is added by writing its file and its line in [`ALL`]; the reference and the examples that run as
 //! tests follow from there.
 
+mod border;
 mod check_list;
 mod count;
 mod crossing_groups;
