@@ -29,6 +29,7 @@ mod load;
 mod log_lines;
 mod numbers;
 mod offline;
+mod per_second;
 mod published;
 mod rate_limiter;
 mod shadow;
@@ -41,7 +42,6 @@ mod zone;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
@@ -56,6 +56,7 @@ use branch::Branch;
 use files::Files;
 use geoip::Database;
 use log_lines::LogLines;
+use per_second::PerSecond;
 use published::Published;
 use trace::Traces;
 
@@ -81,8 +82,8 @@ pub use zone::ZoneReport;
 const DELIVER: &str = "deliver";
 /// Where the last good copies of fetched lists are, below the data directory.
 const COPIES: &str = "lists";
-/// Cut-off runs are logged at most this often; all of them are counted.
-const FAULT_EVERY: Duration = Duration::from_secs(1);
+/// Cut-off runs that are logged in a second; all of them are counted.
+const FAULT_LINES: u32 = 1;
 
 /// The rules in force.
 pub struct Firewall {
@@ -93,7 +94,7 @@ pub struct Firewall {
     branch: Mutex<Branch>,
     traces: Arc<Traces>,
     faults: AtomicU64,
-    last_fault: Mutex<Option<Instant>>,
+    fault_lines: Mutex<PerSecond>,
     log_lines: LogLines,
 }
 
@@ -123,7 +124,7 @@ impl Firewall {
             branch: Mutex::new(branch),
             traces: Arc::default(),
             faults: AtomicU64::new(0),
-            last_fault: Mutex::new(None),
+            fault_lines: Mutex::default(),
             log_lines: LogLines::default(),
         })
     }
@@ -169,19 +170,14 @@ impl Firewall {
         self.countries.load_full()
     }
 
-    /// Counts a cut-off run; whether it may be logged now.
+    /// Counts a run that was cut off, or what rules ask for and can not be done; whether it may be logged now.
     pub fn may_report_fault(&self) -> bool {
         self.faults.fetch_add(1, Ordering::Relaxed);
-        let now = Instant::now();
-        let mut last = self.last_fault.lock();
-        let may = last.is_none_or(|last| now.duration_since(last) >= FAULT_EVERY);
-        if may {
-            *last = Some(now);
-        }
-        may
+        let mut lines = self.fault_lines.lock();
+        lines.admit(FAULT_LINES, Instant::now()).is_some()
     }
 
-    /// Runs that were cut off since the start.
+    /// Runs that were cut off since the start, and what rules asked for that could not be done.
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
     }

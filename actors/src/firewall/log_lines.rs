@@ -1,58 +1,33 @@
 //! What `LOG` writes: one line for each, and no more of them than a disk bears.
 
+use std::borrow::Cow;
+
 use parking_lot::Mutex;
 use rules::LogLevel;
-use std::borrow::Cow;
-use std::time::Duration;
 use tokio::time::Instant;
+
+use super::per_second::PerSecond;
 
 /// Lines that rules may write within a second, all scripts together.
 const PER_SECOND: u32 = 1000;
-const SECOND: Duration = Duration::from_secs(1);
 
 /// How many lines rules have written lately.
 #[derive(Debug, Default)]
-pub(super) struct LogLines {
-    window: Mutex<Window>,
-}
-
-#[derive(Debug, Default)]
-struct Window {
-    since: Option<Instant>,
-    written: u32,
-    left_out: u64,
-}
+pub(super) struct LogLines(Mutex<PerSecond>);
 
 impl LogLines {
     /// Writes a message of a rule, if its level is logged and there is room.
     pub(super) fn write(&self, level: LogLevel, message: &str, script: &str, line: u32) {
-        if is_enabled(level) && self.has_room(Instant::now()) {
-            emit(level, &one_line(message), script, line);
+        if !is_enabled(level) {
+            return;
         }
-    }
-
-    /// Counts a line; false if this second has had its share. Says how many were left out before.
-    fn has_room(&self, now: Instant) -> bool {
-        let left_out = {
-            let mut window = self.window.lock();
-            let is_over = window
-                .since
-                .is_none_or(|since| now.duration_since(since) >= SECOND);
-            if !is_over && window.written >= PER_SECOND {
-                window.left_out += 1;
-                return false;
-            }
-            if is_over {
-                window.since = Some(now);
-                window.written = 0;
-            }
-            window.written += 1;
-            std::mem::take(&mut window.left_out)
+        let Some(left_out) = self.0.lock().admit(PER_SECOND, Instant::now()) else {
+            return;
         };
         if left_out > 0 {
             tracing::warn!(target: "firewall", left_out, "rules have logged more than {PER_SECOND} lines in a second");
         }
-        true
+        emit(level, &one_line(message), script, line);
     }
 }
 
@@ -102,16 +77,5 @@ mod tests {
             one_line("a\n\u{1b}[31mERROR b\r\u{7}\u{2028}\u{85}\tc"),
             "a\\n\\u{1b}[31mERROR b\\r\\u{7}\\u{2028}\\u{85}\\tc"
         );
-    }
-
-    #[test]
-    fn a_second_has_room_for_so_many_lines() {
-        let lines = LogLines::default();
-        let start = Instant::now();
-        let written = (0..5000).filter(|_| lines.has_room(start)).count();
-        assert_eq!(written, PER_SECOND as usize);
-        assert_eq!(lines.window.lock().left_out, 4000);
-        assert!(lines.has_room(start + SECOND));
-        assert_eq!(lines.window.lock().left_out, 0);
     }
 }

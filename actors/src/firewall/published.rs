@@ -70,14 +70,14 @@ impl HostRules {
     }
 
     /// Runs a chain of the rules in force, whose outcome is to be carried out, and shows it to those on trial.
-    pub fn run(&self, chain: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
+    pub(super) fn run(&self, chain: &str, stanza: &Stanza, facts: &dyn Facts) -> Outcome {
         let outcome = self.ruleset.run(chain, stanza, facts);
         self.watch(chain, stanza, facts, &outcome);
         outcome
     }
 
     /// Shows the outcome of a chain to the rules on trial, before it is carried out.
-    pub fn watch(&self, chain: &str, stanza: &Stanza, facts: &dyn Facts, outcome: &Outcome) {
+    pub(super) fn watch(&self, chain: &str, stanza: &Stanza, facts: &dyn Facts, outcome: &Outcome) {
         if let Some(shadow) = &self.shadow {
             shadow.watch(chain, stanza, facts, outcome);
         }

@@ -7,7 +7,6 @@ mod wish;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -18,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use xmpp::Stanza;
 
+use super::per_second::PerSecond;
 use super::{Firewall, HostRules, xml};
 
 pub use wish::{Shown, TraceWish};
@@ -60,38 +60,15 @@ pub(super) struct Traces {
     count: AtomicUsize,
     subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
     changes: Mutex<()>,
-    log: Mutex<Rate>,
-    unlogged: AtomicU64,
+    log: Mutex<PerSecond>,
 }
 
 #[derive(Debug)]
 struct Subscriber {
     wish: TraceWish,
     sender: mpsc::Sender<Trace>,
-    rate: Mutex<Rate>,
+    rate: Mutex<PerSecond>,
     dropped: AtomicU64,
-}
-
-/// Counts events of the last second.
-#[derive(Debug, Default)]
-struct Rate {
-    since: Option<Instant>,
-    events: u32,
-}
-
-impl Rate {
-    fn allows(&mut self, most: u32) -> bool {
-        let now = Instant::now();
-        let is_over = |since| now.duration_since(since) >= Duration::from_secs(1);
-        if self.since.is_none_or(is_over) {
-            *self = Self {
-                since: Some(now),
-                events: 0,
-            };
-        }
-        self.events = self.events.saturating_add(1);
-        self.events <= most
-    }
 }
 
 /// Traces for one operator; they end with the value.
@@ -245,8 +222,9 @@ impl Subscriber {
         if !self.wish.wants(report, tag) {
             return;
         }
-        let is_sent = self.rate.lock().allows(self.wish.rate)
-            && self.sender.try_send(made(self.wish.stanzas)).is_ok();
+        let is_admitted = self.rate.lock().admit(self.wish.rate, Instant::now());
+        let is_sent =
+            is_admitted.is_some() && self.sender.try_send(made(self.wish.stanzas)).is_ok();
         if !is_sent {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -255,11 +233,9 @@ impl Subscriber {
 
 impl Traces {
     fn log(&self, host: &str, stanza: &Stanza, report: &ChainReport, tag: Option<&str>) {
-        if !self.log.lock().allows(LOGGED) {
-            self.unlogged.fetch_add(1, Ordering::Relaxed);
+        let Some(left_out) = self.log.lock().admit(LOGGED, Instant::now()) else {
             return;
-        }
-        let left_out = self.unlogged.swap(0, Ordering::Relaxed);
+        };
         let (script, chain) = (report.script.as_str(), report.chain.as_str());
         let kind = stanza.kind().name();
         let from = stanza.from().map(tracing::field::display);

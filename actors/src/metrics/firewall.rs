@@ -18,7 +18,7 @@ pub(super) fn collect(core: &Core, families: &mut Families) {
         .family(
             "firewall_faults",
             Kind::Counter,
-            "Runs that were cut off, and circles that were ended",
+            "Runs that were cut off, circles that were ended, and marks or cancellations that failed",
         )
         .add(&[], firewall.faults());
     for host in firewall.armed() {
