@@ -1,7 +1,8 @@
 //! Streams of a peer: any split says the same, rxml accepts whatever we accept, and understands the same.
 
 use portcullis_xmpp::{
-    Jid, Limits, Stanza, StreamEvent, StreamParser, stanza::Element, xml::ContentNamespace,
+    Jid, Limits, Stanza, StreamEvent, StreamParser, component, stanza::Element,
+    xml::ContentNamespace,
 };
 
 use super::{oracle, tree::Tree};
@@ -9,6 +10,11 @@ use super::{oracle, tree::Tree};
 /// What most inputs stand behind, so that they get past the header.
 const HEADER: &[u8] =
     b"<?xml version='1.0'?><stream:stream to='example.com' version='1.0' xmlns='jabber:client' \
+    xmlns:stream='http://etherx.jabber.org/streams'>";
+
+/// The same for the stream of a component.
+const COMPONENT_HEADER: &[u8] =
+    b"<stream:stream to='echo.example.com' xmlns='jabber:component:accept' \
     xmlns:stream='http://etherx.jabber.org/streams'>";
 
 /// Bounds that inputs of a few kilobytes reach.
@@ -22,23 +28,30 @@ const LIMITS: Limits = Limits {
 /// What a parser said: events, and the condition of the error.
 type Said = (Vec<StreamEvent>, Option<&'static str>);
 
-/// The first byte says whether a header is put before, the second seeds the split.
+/// The first byte says whether a header is put before, and whose the stream is; the second seeds the split.
 pub fn run(data: &[u8]) {
     let [mode, seed, rest @ ..] = data else {
         return;
     };
+    let (content, header) = match mode & 8 {
+        0 => (ContentNamespace::Client, HEADER),
+        _ => (ContentNamespace::Component, COMPONENT_HEADER),
+    };
     let stream = match mode % 4 {
         0 => rest.to_vec(),
-        _ => [HEADER, rest].concat(),
+        _ => [header, rest].concat(),
     };
     let limits = if mode & 4 == 0 {
         LIMITS
     } else {
         Limits::CLIENT
     };
-    let whole = feed(limits, [&stream[..]]);
-    let split = feed(limits, pieces(&stream, *seed));
+    let whole = feed(content, limits, [&stream[..]]);
+    let split = feed(content, limits, pieces(&stream, *seed));
     same_whatever_the_split(&whole, &split);
+    if content == ContentNamespace::Component {
+        return whole.0.iter().for_each(introduces);
+    }
     agrees_with_rxml(&whole.0, &stream);
     for event in &whole.0 {
         match event {
@@ -49,8 +62,23 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn feed<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Said {
-    let mut parser = StreamParser::for_content(limits, ContentNamespace::Client);
+/// What a component says before it is let in is judged without a panic; nobody guesses a proof.
+fn introduces(event: &StreamEvent) {
+    match event {
+        StreamEvent::Header(header) => drop(component::domain_of(header)),
+        StreamEvent::Element(element) => {
+            assert!(component::check_proof(element, "of the stream", "and a secret").is_err());
+        }
+        StreamEvent::Stanza(_) | StreamEvent::Closed => {}
+    }
+}
+
+fn feed<'a>(
+    content: ContentNamespace,
+    limits: Limits,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Said {
+    let mut parser = StreamParser::for_content(limits, content);
     let mut said = Vec::new();
     for mut input in pieces {
         loop {
