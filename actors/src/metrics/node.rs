@@ -95,11 +95,11 @@ async fn listeners(core: &Core, families: &mut Families) {
         let count = |field: &str| report.get(field).and_then(Value::as_u64).unwrap_or(0);
         let path = socket.status.path.to_string();
         let listener = path.split('/').nth(1).unwrap_or_default().to_owned();
-        let address = report.get("address").and_then(Value::as_str);
-        let labels = [
-            ("listener", listener.as_str()),
-            ("address", address.unwrap_or_default()),
-        ];
+        // The actor that drains a listener has no socket.
+        let Some(address) = report.get("address").and_then(Value::as_str) else {
+            continue;
+        };
+        let labels = [("listener", listener.as_str()), ("address", address)];
         families
             .family("listener_accepted", Kind::Counter, "Connections accepted")
             .add(&labels, count("accepted"));
