@@ -8,6 +8,7 @@ mod accept;
 mod drain;
 mod permits;
 mod principal;
+mod proxied;
 mod rate;
 mod service;
 mod socket;

@@ -28,6 +28,11 @@ const EQUALS: &[Equal] = &[
     equal("network.use_ipv4", "use_ipv4", ""),
     equal("network.use_ipv6", "use_ipv6", ""),
     equal(
+        "network.proxy_trusted_networks",
+        "",
+        "proxyTrustedNetworks of SystemSettings",
+    ),
+    equal(
         "network.tls_handshakes",
         "max_ssl_handshake_roundtrips of network_settings bounds steps instead",
         "",
@@ -170,6 +175,11 @@ const EQUALS: &[Equal] = &[
         "listener.<name>.limits.send_buffer",
         "max_send_buffer_size of network_settings",
         "",
+    ),
+    equal(
+        "listener.<name>.proxy_protocol.trusted",
+        "",
+        "overrideProxyTrustedNetworks",
     ),
     equal("component.<name>.secret", "component_secret", ""),
     equal(

@@ -13,10 +13,12 @@ use crate::tls::CertificateFiles;
 pub(crate) mod address;
 mod binds;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 mod service;
 mod socket;
 
 pub use policy::{ListenerLimits, ListenerTimeouts, ListenerTls, Traffic, WhenFull};
+pub use proxy::ProxyProtocol;
 pub use service::Protocol;
 use service::{LATER_PROTOCOLS, PROTOCOLS, service_of};
 pub use socket::{Keepalive, SocketConfig};
@@ -100,6 +102,8 @@ pub struct ListenerConfig {
     pub timeouts: ListenerTimeouts,
     /// Bounds per connection and per peer.
     pub limits: ListenerLimits,
+    /// Who sends a header of the PROXY protocol; `None`: nobody.
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 static PROTOCOL: Key = Key {
@@ -198,8 +202,9 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &socket::SECTION,
         &policy::TIMEOUTS,
         &policy::LIMITS,
+        &proxy::SECTION,
     ],
-    later: &["proxy_protocol", "multiplex", "allow_public"],
+    later: &["multiplex", "allow_public"],
 };
 
 /// What listeners take from other sections.
@@ -283,6 +288,11 @@ fn read_listener(
             traffic: network.traffic_of(protocol).cloned(),
             ..limits
         },
+        proxy_protocol: proxy::read(
+            checker,
+            &section.child(proxy::SECTION.name),
+            &network.trusted_proxies,
+        ),
     };
     binds::Draft {
         config,

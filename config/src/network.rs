@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use jid::BareJid;
 
 use crate::checker::{Checker, Section, expected, found, text};
 use crate::listener::Protocol;
 use crate::listener::address::parse_interface;
 use crate::listener::policy::{self, Traffic};
+use crate::listener::proxy;
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 use crate::value::parse_byte_rate;
 
@@ -36,6 +38,8 @@ pub(crate) struct Network<'a> {
     pub(crate) interfaces: Interfaces,
     pub(crate) timeouts: Section<'a>,
     pub(crate) limits: Section<'a>,
+    /// Whose PROXY header is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     c2s: Option<Traffic>,
 }
 
@@ -170,9 +174,10 @@ static TIMEOUTS: SectionSpec = SectionSpec {
         &policy::SEND,
         &policy::READ,
         &policy::ACCEPT_RETRY_MAX,
+        &policy::DETECT,
     ],
     tables: &[],
-    later: &["connect", "detect"],
+    later: &["connect"],
 };
 
 pub(crate) static SECTION: SectionSpec = SectionSpec {
@@ -186,9 +191,10 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &LOCAL_INTERFACES,
         &USE_IPV4,
         &USE_IPV6,
+        &proxy::TRUSTED_NETWORKS,
     ],
     tables: &[&TIMEOUTS, &LIMITS],
-    later: &["proxy_trusted_networks"],
+    later: &[],
 };
 
 pub(crate) fn read<'a>(checker: &mut Checker, root: &Section<'a>) -> Network<'a> {
@@ -201,12 +207,14 @@ pub(crate) fn read<'a>(checker: &mut Checker, root: &Section<'a>) -> Network<'a>
     let unlimited = checker
         .list(&limits, &UNLIMITED, sender)
         .unwrap_or_default();
+    let trusted_proxies = proxy::read_networks(checker, &section, &proxy::TRUSTED_NETWORKS);
     let c2s = read_traffic(checker, &limits, &C2S, &unlimited);
     Network {
         config,
         interfaces: read_interfaces(checker, &section),
         timeouts: section.child(TIMEOUTS.name),
         limits,
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
         c2s,
     }
 }

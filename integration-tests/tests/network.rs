@@ -9,6 +9,7 @@ mod live;
 mod opening;
 mod options;
 mod pending;
+mod proxied;
 mod traffic;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

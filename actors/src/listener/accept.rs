@@ -14,6 +14,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
+use super::proxied::{self, Standing};
 use super::service::{self, Accepted};
 use super::socket::{Opened, SocketOptions, UnixName, adjust};
 use super::{AtCapacity, Capacity, ListenerPolicy, Shared};
@@ -170,37 +171,40 @@ impl Accept {
     }
 
     fn capacity(&self) -> Capacity {
-        let config = self.policy.load();
-        Capacity {
-            node: self.core.max_connections(),
-            listener: config.max_connections,
-            peer: config.limits.per_ip,
-            peer_rate: config.limits.per_ip_rate,
-        }
+        capacity(&self.core, &self.policy)
     }
 
     fn take(&self, stream: StdStream, peer: SocketAddr) {
-        let permits = match self.policy.counters.take(peer.ip(), self.capacity()) {
-            Ok(permits) => permits,
-            Err(bound) => return self.refuse(stream, peer, bound),
+        let standing = proxied::standing(&self.policy.load(), peer);
+        let permits = match standing {
+            Standing::Client => self.policy.counters.take(peer.ip(), self.capacity()),
+            Standing::Proxy => self.policy.counters.take_unnamed(self.capacity()),
+            Standing::Outsider => Err(AtCapacity::Outsider),
         };
-        self.shared.report.lock().accepted += 1;
+        let permits = match permits {
+            Ok(permits) => permits,
+            Err(bound) => return refuse(&self.policy, &self.shared, stream, peer, bound),
+        };
         // A socket of the file system has none.
         let local = stream.local_addr().ok();
-        match adjust(&stream, &self.policy.load(), local) {
-            Ok(()) => {
-                self.sample(&stream);
-                let accepted = Accepted {
-                    stream,
-                    peer,
-                    local,
-                    permits,
-                };
-                service::start(&self.core, &self.policy, accepted);
-            }
-            Err(error) => {
-                tracing::warn!(%peer, %error, "connection dropped: socket options refused");
-            }
+        if let Err(error) = adjust(&stream, &self.policy.load(), local) {
+            tracing::warn!(%peer, %error, "connection dropped: socket options refused");
+            return;
+        }
+        self.sample(&stream);
+        let accepted = Accepted {
+            stream,
+            peer,
+            local,
+            permits,
+        };
+        if standing == Standing::Proxy {
+            let (core, policy) = (Arc::clone(&self.core), Arc::clone(&self.policy));
+            let shared = Rc::clone(&self.shared);
+            actix_rt::spawn(proxied::introduce(core, policy, shared, accepted));
+        } else {
+            self.shared.report.lock().accepted += 1;
+            service::start(&self.core, &self.policy, accepted);
         }
     }
 
@@ -211,25 +215,42 @@ impl Accept {
             self.shared.report.lock().accepted_options = Some(SocketOptions::of(stream));
         }
     }
+}
 
-    /// Tells a client why it is not served, where the protocol has a word for it.
-    fn refuse(&self, stream: StdStream, peer: SocketAddr, bound: AtCapacity) {
-        self.shared.report.lock().refused += 1;
-        tracing::debug!(%peer, ?bound, "connection refused");
-        let Some(answer) = service::refusal(&self.policy.load(), bound) else {
-            return;
-        };
-        let policy = Arc::clone(&self.policy);
-        if policy.refusals.fetch_add(1, Ordering::AcqRel) >= REFUSALS {
-            policy.refusals.fetch_sub(1, Ordering::AcqRel);
-            return;
-        }
-        actix_rt::spawn(async move {
-            let told = tokio::time::timeout(REFUSAL, tell(stream, &answer)).await;
-            tracing::trace!(?told, "refused client told");
-            policy.refusals.fetch_sub(1, Ordering::AcqRel);
-        });
+/// How many places there are now.
+pub(super) fn capacity(core: &Core, policy: &ListenerPolicy) -> Capacity {
+    let config = policy.load();
+    Capacity {
+        node: core.max_connections(),
+        listener: config.max_connections,
+        peer: config.limits.per_ip,
+        peer_rate: config.limits.per_ip_rate,
     }
+}
+
+/// Tells a client why it is not served, where the protocol has a word for it.
+pub(super) fn refuse(
+    policy: &Arc<ListenerPolicy>,
+    shared: &Shared,
+    stream: StdStream,
+    peer: SocketAddr,
+    bound: AtCapacity,
+) {
+    shared.report.lock().refused += 1;
+    tracing::debug!(%peer, ?bound, "connection refused");
+    let Some(answer) = service::refusal(&policy.load(), bound) else {
+        return;
+    };
+    let policy = Arc::clone(policy);
+    if policy.refusals.fetch_add(1, Ordering::AcqRel) >= REFUSALS {
+        policy.refusals.fetch_sub(1, Ordering::AcqRel);
+        return;
+    }
+    actix_rt::spawn(async move {
+        let told = tokio::time::timeout(REFUSAL, tell(stream, &answer)).await;
+        tracing::trace!(?told, "refused client told");
+        policy.refusals.fetch_sub(1, Ordering::AcqRel);
+    });
 }
 
 /// Writes the answer, and reads what the client sends until it closes, so that the answer is not

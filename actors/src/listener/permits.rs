@@ -215,7 +215,7 @@ pub struct Permits {
     _node: Place,
     _listener: Place,
     // Boxed: few listeners bound what one peer may have.
-    _peer: Option<Box<PeerPlace>>,
+    peer: Option<Box<PeerPlace>>,
 }
 
 /// Why a connection is refused.
@@ -229,6 +229,8 @@ pub enum AtCapacity {
     Peer,
     /// The peer connects too often.
     PeerRate,
+    /// Only trusted proxies have places on this listener, and the peer is none.
+    Outsider,
 }
 
 /// The places that a listener hands out.
@@ -279,27 +281,48 @@ impl Counters {
     /// # Errors
     /// Which bound is reached.
     pub fn take(&self, address: IpAddr, capacity: Capacity) -> Result<Permits, AtCapacity> {
+        let mut permits = self.take_unnamed(capacity)?;
+        if !address.to_canonical().is_loopback() {
+            self.name(&mut permits, address, capacity)?;
+        }
+        Ok(permits)
+    }
+
+    /// Takes a place of the node and of the listener, or none, for somebody who is not known yet or
+    /// exempt from the bounds per peer.
+    ///
+    /// # Errors
+    /// Which bound is reached.
+    pub(super) fn take_unnamed(&self, capacity: Capacity) -> Result<Permits, AtCapacity> {
         let node = self.node.take(capacity.node).ok_or(AtCapacity::Node)?;
         let listener = self.listener.take(capacity.listener.unwrap_or(u32::MAX));
-        let listener = listener.ok_or(AtCapacity::Listener)?;
-        let is_exempt = address.to_canonical().is_loopback();
-        let peer = match capacity.peer {
-            Some(limit) if !is_exempt => {
-                let place = self.peers.take(address, limit);
-                Some(Box::new(place.ok_or(AtCapacity::Peer)?))
-            }
-            _ => None,
-        };
-        if let Some(rate) = capacity.peer_rate.filter(|_| !is_exempt)
+        Ok(Permits {
+            _node: node,
+            _listener: listener.ok_or(AtCapacity::Listener)?,
+            peer: None,
+        })
+    }
+
+    /// Counts a connection for this peer, loopback as any other.
+    ///
+    /// # Errors
+    /// Which bound is reached.
+    pub(super) fn name(
+        &self,
+        permits: &mut Permits,
+        address: IpAddr,
+        capacity: Capacity,
+    ) -> Result<(), AtCapacity> {
+        if let Some(limit) = capacity.peer {
+            let place = self.peers.take(address, limit).ok_or(AtCapacity::Peer)?;
+            permits.peer = Some(Box::new(place));
+        }
+        if let Some(rate) = capacity.peer_rate
             && !self.arrivals.admit(address, rate, Instant::now())
         {
             return Err(AtCapacity::PeerRate);
         }
-        Ok(Permits {
-            _node: node,
-            _listener: listener,
-            _peer: peer,
-        })
+        Ok(())
     }
 }
 
@@ -343,6 +366,19 @@ mod tests {
         assert_eq!((counters.node.taken(), counters.listener.taken()), (1, 1));
         let other = "192.0.2.2".parse().unwrap();
         assert!(counters.take(other, capacity(9, None, Some(1))).is_ok());
+    }
+
+    #[test]
+    fn who_is_named_by_a_proxy_counts_even_as_loopback() {
+        let (counters, bounds) = (Counters::default(), capacity(9, None, Some(1)));
+        let loopback = "127.0.0.1".parse().unwrap();
+        let mut one = counters.take_unnamed(bounds).unwrap();
+        let mut two = counters.take_unnamed(bounds).unwrap();
+        counters.name(&mut one, loopback, bounds).unwrap();
+        let refused = counters.name(&mut two, loopback, bounds);
+        assert_eq!(refused.unwrap_err(), AtCapacity::Peer);
+        drop(one);
+        counters.name(&mut two, loopback, bounds).unwrap();
     }
 
     #[test]

@@ -48,17 +48,22 @@ pub(super) fn refusal(config: &ListenerConfig, bound: AtCapacity) -> Option<Vec<
 
 /// A stream of one error (RFC 6120 §4.9.3.17).
 fn stream_refusal(namespace: &str, bound: AtCapacity) -> Vec<u8> {
+    let condition = match bound {
+        AtCapacity::Outsider => StreamCondition::PolicyViolation,
+        _ => StreamCondition::ResourceConstraint,
+    };
     let text = match bound {
         AtCapacity::Node | AtCapacity::Listener => "too many connections",
         AtCapacity::Peer => "too many connections from your address",
         AtCapacity::PeerRate => "too many connections from your address in a short time",
+        AtCapacity::Outsider => "only certain proxies may connect here",
     };
     let header = format!(
         "<?xml version='1.0'?><stream:stream xmlns='{namespace}' \
          xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
     );
     let mut answer = header.into_bytes();
-    StreamError::with_text(StreamCondition::ResourceConstraint, text).write_to(&mut answer);
+    StreamError::with_text(condition, text).write_to(&mut answer);
     answer.extend_from_slice(b"</stream:stream>");
     answer
 }

@@ -43,6 +43,8 @@ pub struct ListenerTimeouts {
     pub read: Duration,
     /// Longest wait after a failed accept.
     pub accept_retry_max: Duration,
+    /// How long a proxy may take to send its header.
+    pub detect: Duration,
 }
 
 /// What becomes of a connection for which there is no room.
@@ -234,13 +236,31 @@ pub(crate) static ACCEPT_RETRY_MAX: Key = timeout(
      long as the one before.",
 );
 
+pub(crate) static DETECT: Key = Key {
+    reload: Reload::NewConnections,
+    ..timeout(
+        "detect",
+        300,
+        "\"10s\"",
+        "From accept to the end of the header of the PROXY protocol, where one is expected. Then the \
+         connection is closed.",
+    )
+};
+
 pub(crate) static TIMEOUTS: SectionSpec = SectionSpec {
     name: "timeouts",
     doc: "Deadlines of one connection. What is absent here is looked up in `[network.timeouts]`.",
     named: None,
-    keys: &[&AUTHENTICATE, &CLOSE, &SEND, &READ, &ACCEPT_RETRY_MAX],
+    keys: &[
+        &AUTHENTICATE,
+        &CLOSE,
+        &SEND,
+        &READ,
+        &ACCEPT_RETRY_MAX,
+        &DETECT,
+    ],
     tables: &[],
-    later: &["connect", "detect"],
+    later: &["connect"],
 };
 
 static STANZA: Key = Key {
@@ -276,7 +296,8 @@ static PER_IP: Key = Key {
     accepts: Accepts::Integer(1, 1_000_000),
     preset: Preset::Unset("no bound"),
     reload: Reload::Live,
-    doc: "Connections from one IPv4 address or IPv6 /64. Loopback is exempt.",
+    doc: "Connections from one IPv4 address or IPv6 /64. Loopback is exempt, and so is a proxy on its own \
+          behalf; clients that a proxy names are not.",
     example: "50",
 };
 
@@ -286,7 +307,7 @@ static PER_IP_RATE: Key = Key {
     preset: Preset::Unset("no bound"),
     reload: Reload::Live,
     doc: "New connections from one IPv4 address or IPv6 /64. So many may come at once, and are regained \
-          over that time; one more is refused. Loopback is exempt.",
+          over that time; one more is refused. Exempt is who is exempt from `per_ip`.",
     example: "\"120/m\"",
 };
 
@@ -391,6 +412,7 @@ pub(crate) fn read_timeouts(
         send: checker.duration(section, &SEND),
         read: checker.duration(section, &READ),
         accept_retry_max: checker.duration(section, &ACCEPT_RETRY_MAX),
+        detect: checker.duration(section, &DETECT),
     }
 }
 

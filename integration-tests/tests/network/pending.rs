@@ -30,10 +30,6 @@ const PENDING: &[(u16, &str)] = &[
     (84, "stream management"),
     (85, "HTTP is not spoken yet"),
     (89, "load"),
-    (92, "the PROXY protocol"),
-    (94, "the PROXY protocol"),
-    (95, "the PROXY protocol"),
-    (96, "the PROXY protocol"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
     (100, "tls"),
@@ -50,7 +46,6 @@ const PARTLY: &[(u16, &str)] = &[
     (9, "console and HTTP; components are tested"),
     (11, "console; components are tested"),
     (15, "a console session; clients are tested"),
-    (42, "the header of the PROXY protocol"),
     (43, "console over TCP; the admin socket is tested"),
 ];
 
