@@ -13,6 +13,7 @@ use crate::offline::OfflineError;
 use crate::{check, output, telemetry};
 
 mod firewall;
+mod import;
 mod listener;
 mod metrics;
 mod user;
@@ -72,6 +73,14 @@ enum Command {
     Metrics,
     /// Have the running node read configuration, certificates and scripts again.
     Reload,
+    /// Translate the configuration of Prosody, or Stalwart's listeners, and print it.
+    ///
+    /// What has no equal or another meaning is said on standard error and in comments. Exit status 0:
+    /// translated; 65: the file, or a part of it, can not be read.
+    ImportConfig {
+        /// A `prosody.cfg.lua`, or listeners in JSON.
+        file: PathBuf,
+    },
     /// Show the version.
     Version,
 }
@@ -90,6 +99,7 @@ pub(crate) fn run(
     let sources = arguments.configuration.sources();
     match arguments.command.unwrap_or(Command::Run) {
         Command::Version => finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION")))),
+        Command::ImportConfig { file } => import::run(&file),
         Command::Check => check::run(&sources),
         Command::Firewall(command) => firewall::run(&sources, command),
         Command::User(command) => configured(&sources, |config| user::run(config, command)),
@@ -132,7 +142,7 @@ fn print_reloaded(reloaded: &Reloaded) -> Result<()> {
     let warnings = reloaded.warnings.iter();
     warnings.for_each(|warning| telemetry::complain(warning));
     if reloaded.changes.is_empty() {
-        return print("read again; no setting has changed");
+        return print("configuration and scripts read again; no setting has changed");
     }
     reloaded.changes.iter().try_for_each(|change| print(change))
 }

@@ -16,6 +16,7 @@ mod first_start;
 mod hostile;
 mod hostile_rules;
 mod hosts;
+mod import_config;
 mod limits;
 mod list_servers;
 mod login;

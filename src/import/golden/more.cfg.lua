@@ -1,0 +1,3 @@
+pidfile = "/run/prosody.pid"
+VirtualHost "included.example"
+	ssl = { certificate = "included.crt", key = "included.key" }
