@@ -26,7 +26,7 @@ const PROSODY: &str = "admins = { \"alice@localhost\" }\nmodules_enabled = { \"r
                        network_settings = { tcp_backlog = 7 }\nVirtualHost \"localhost\"\n\tallow_registration = true\n";
 
 #[tokio::test]
-async fn a_configuration_of_prosody_runs_a_node_and_findings_are_told() {
+async fn a_configuration_of_prosody_passes_the_check_and_findings_are_told() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("prosody.cfg.lua");
     std::fs::write(&file, PROSODY).unwrap();

@@ -12,7 +12,7 @@ use super::value::{Node, Table, Value, as_list, quote};
 const SPOKEN: [&str; 2] = ["c2s", "component"];
 
 /// Their field, and our table and key.
-const FIELDS: [(&str, &str, &str); 14] = [
+const FIELDS: [(&str, &str, &str); 15] = [
     ("maxConnections", "", "max_connections"),
     ("useTls", "tls", "enabled"),
     ("tlsImplicit", "tls", "implicit"),
@@ -27,6 +27,7 @@ const FIELDS: [(&str, &str, &str); 14] = [
     ("socketReceiveBufferSize", "socket", "receive_buffer"),
     ("socketTosV4", "socket", "tos_v4"),
     ("bind", "", "bind"),
+    ("overrideProxyTrustedNetworks", "proxy_protocol", "trusted"),
 ];
 
 pub(super) fn translate(
@@ -69,6 +70,14 @@ fn system(fields: &Table, document: &mut Document, report: &mut Report) {
             ("maxConnections", Some(value)) => {
                 document.set(&["network"], "max_connections", value, &node.place);
                 report.note(&node.place, "maxConnections: there the bound of each listener that has none, here of all listeners together");
+            }
+            ("proxyTrustedNetworks", _) => {
+                document.set(
+                    &["network"],
+                    "proxy_trusted_networks",
+                    set(node),
+                    &node.place,
+                );
             }
             _ => no_equal(name, node, report),
         }
@@ -115,7 +124,7 @@ fn listener(
             _ if matches!(node.value, Value::Nil)
                 || ["name", "protocol"].contains(&field.as_str()) => {}
             Some((_, sub, key)) => {
-                let value = if *key == "bind" || *key == "disable_protocols" {
+                let value = if ["bind", "disable_protocols", "trusted"].contains(key) {
                     Some(set(node))
                 } else {
                     node.toml()
@@ -168,9 +177,6 @@ fn no_equal(name: &str, node: &Node, report: &mut Report) {
     let advice = match name {
         "tlsDisableCipherSuites" | "tlsIgnoreClientOrder" => {
             "TLS 1.2 and 1.3 with safe suites are offered, in the server's order"
-        }
-        "proxyTrustedNetworks" | "overrideProxyTrustedNetworks" => {
-            "the PROXY protocol is not spoken: let clients connect directly"
         }
         _ => "leave it out",
     };
