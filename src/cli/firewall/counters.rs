@@ -12,6 +12,7 @@ use portcullis_config::Config;
 use crate::cli::user::EXIT_REFUSED;
 use crate::cli::{print, refused};
 use crate::control::Client;
+use crate::output;
 
 /// Which rules, in which order.
 ///
@@ -62,13 +63,23 @@ pub(super) fn counters(config: &Config, wish: Counters) -> Result<()> {
     if wish.reset {
         let (host, script) = (wish.host, wish.script);
         return match node.ask(Command::RuleCountersReset { host, script })? {
-            Answer::RuleCountersReset { rules } => print(&format!("{rules} rules count anew")),
+            Answer::RuleCountersReset { rules } => {
+                let (what, verb) = if rules == 1 {
+                    ("rule", "counts")
+                } else {
+                    ("rules", "count")
+                };
+                print(&format!("{rules} {what} {verb} anew"))
+            }
             answer => Err(refused(answer, EXIT_REFUSED)),
         };
     }
     let mut rules = all(&mut node, &wish)?;
     sort(&mut rules, wish.sort);
     let found = rules.len();
+    if found == 0 && (wish.host.is_some() || wish.script.is_some()) {
+        output::problem("no such rules are in force: look at `--host` and `--script`");
+    }
     let limit = if wish.limit == 0 { found } else { wish.limit };
     let shown: Vec<RuleCounter> = rules.into_iter().skip(wish.skip).take(limit).collect();
     if wish.json {
