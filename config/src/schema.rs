@@ -149,13 +149,6 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::logging::SECTION,
     ],
     later: &[
-        "http",
-        "console",
-        "metrics",
-        "bus",
-        "cluster",
-        "acme",
-        "archive",
-        "rooms",
+        "http", "console", "metrics", "bus", "cluster", "acme", "archive", "rooms",
     ],
 };

@@ -1,6 +1,9 @@
 //! Headers of both versions, as proxies send them and as they must not.
 
-#![expect(clippy::unwrap_used, reason = "a test builds what it knows to be right")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test builds what it knows to be right"
+)]
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -461,9 +461,8 @@ fn lacking(options: &Options, name: &str) -> Option<Refusal> {
 fn unreadable(error: LoadError) -> Refusal {
     let code = match &error {
         LoadError::Missing(_) => {
-            return Refusal::new(Code::Unreadable, error.to_string()).help(
-                "create it; a list whose file may be missing says `(missing: ignore)`",
-            );
+            return Refusal::new(Code::Unreadable, error.to_string())
+                .help("create it; a list whose file may be missing says `(missing: ignore)`");
         }
         LoadError::Unsupported(_) => Code::Unsupported,
         _ => Code::Unreadable,
