@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "portcullis-storage",
             "portcullis-config",
             "portcullis-xmpp",
+            "portcullis-proxy-header",
         ],
     ),
     ("portcullis-rules", &["portcullis-xmpp"]),
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("portcullis-storage", &["portcullis-xmpp"]),
     ("portcullis-config", &["portcullis-xmpp"]),
     ("portcullis-xmpp", &[]),
+    ("portcullis-proxy-header", &[]),
     (
         "portcullis-integration-tests",
         &["portcullis", "portcullis-xmpp"],
