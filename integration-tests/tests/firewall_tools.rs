@@ -137,6 +137,14 @@ async fn a_stream_a_chain_and_a_world_can_be_given() {
     let output = node.command_with_input(&arguments, known).await;
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert!(stderr(&output).contains("broken.txt"), "{output:?}");
+    let misspelt = ["firewall", "test", "--chain", "prerouted", &script];
+    let output = node.command_with_input(&misspelt, STANZAS).await;
+    assert!(!output.status.success(), "{output:?}");
+    assert!(
+        stderr(&output)
+            .contains("no script has rules in the chain prerouted; there are rules in: "),
+        "{output:?}"
+    );
 }
 
 #[tokio::test]

@@ -50,6 +50,9 @@ pub(super) fn test(config: &Config, test: &Test) -> Result<()> {
     // A script that can not be loaded is told before anything is read.
     let host = trial.context.host().to_owned();
     trial.load(&host)?;
+    if let Some(chain) = &test.chain {
+        trial.expect_chain(&host, chain)?;
+    }
     let mut stanzas = Stanzas::new(BufReader::new(io::stdin()));
     let mut counts = Counts::default();
     let read = loop {

@@ -102,6 +102,19 @@ impl<'c> Trial<'c> {
             .context("the rules of this host are not loaded")
     }
 
+    /// Refuses a chain that no loaded script of the host has rules in: it is misspelt.
+    pub(super) fn expect_chain(&self, host: &str, chain: &str) -> Result<()> {
+        let ruleset = self.ruleset(host)?;
+        if !ruleset.is_empty(chain) {
+            return Ok(());
+        }
+        let there: Vec<_> = ruleset.chains().collect();
+        bail!(
+            "no script has rules in the chain {chain}; there are rules in: {}",
+            there.join(", ")
+        )
+    }
+
     /// Where the stanza comes from and which rules it meets, by the context; the stanza becomes what they see.
     pub(super) fn place(&mut self, input: &mut Input) -> Place {
         self.context.place(&mut input.stanza)
