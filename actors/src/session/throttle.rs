@@ -107,7 +107,10 @@ impl Bucket {
         let gained = usize::try_from(gained).unwrap_or(usize::MAX);
         // The part of a byte that is left over counts with the next refill.
         if gained > 0 {
-            self.at = now;
+            let spent = (gained as u128 * 1_000_000_000).div_ceil(self.per_second.max(1) as u128);
+            let spent =
+                u64::try_from(spent).map_or(now, |nanos| self.at + Duration::from_nanos(nanos));
+            self.at = spent.min(now);
             self.tokens = self.tokens.saturating_add(gained).min(self.burst);
         }
     }
@@ -183,6 +186,22 @@ mod tests {
         throttle.spend(&vec![b'x'; allowed]);
         let rest = throttle.allowance(&policy).await;
         assert_eq!(allowed + rest, 4000);
+    }
+
+    #[test]
+    fn parts_of_a_byte_add_up() {
+        let mut now = Instant::now();
+        let mut bucket = Bucket {
+            per_second: 1500,
+            burst: 10_000,
+            tokens: 0,
+            at: now,
+        };
+        for _ in 0..1000 {
+            now += Duration::from_millis(1);
+            bucket.refill(now);
+        }
+        assert!((1499..=1500).contains(&bucket.tokens), "{}", bucket.tokens);
     }
 
     #[tokio::test(start_paused = true)]
