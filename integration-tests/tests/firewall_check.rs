@@ -148,6 +148,8 @@ fn scripts_are_laid_out() {
         (output.status.code(), text(&output.stdout).as_str()),
         (Some(1), "a.pfw\n")
     );
+    let empty = scripts.run_with_input(&["fmt", "-"], "");
+    assert_eq!((empty.status.code(), &*empty.stdout), (Some(0), &b""[..]));
     let output = scripts.run_with_input(&["fmt", "-"], &untidy);
     assert_eq!(
         (output.status.code(), text(&output.stdout).as_str()),

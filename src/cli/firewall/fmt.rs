@@ -75,7 +75,10 @@ fn one(fmt: &Fmt, path: &Path) -> Result<bool> {
             output::line(&name)?;
         }
     } else if is_stdin || fmt.stdout {
-        output::line(laid_out.trim_end_matches('\n'))?;
+        // An empty script stays empty, so that it is in its layout.
+        if let Some(lines) = laid_out.strip_suffix('\n') {
+            output::line(lines)?;
+        }
     } else if is_changed {
         replace(path, &laid_out).with_context(|| format!("{name} can not be written"))?;
     }
