@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portcullis_config::{Config, ScriptSource};
 use rules::definitions::list::definition::WhenUnknown;
-use rules::{ExtraChain, Options, Ruleset, Source, compile, shipped};
+use rules::{Compiled, ExtraChain, Options, Ruleset, Source, compile, shipped};
 
 use super::files::{self, Files};
 use super::geoip::Database;
@@ -181,14 +181,7 @@ pub(super) fn compile_host(
     previous: Option<&Ruleset>,
 ) -> Result<(Ruleset, Vec<ScriptWarning>), Vec<ScriptProblem>> {
     let compiled = compile(host, sources, &options(config), files, previous);
-    let mut found = Found::default();
-    for report in &compiled.reports {
-        found.take(report);
-    }
-    match found.problems.is_empty() {
-        true => Ok((compiled.ruleset, found.warnings)),
-        false => Err(found.problems),
-    }
+    Found::default().conclude(compiled)
 }
 
 /// The scripts that can be read.
@@ -207,6 +200,20 @@ pub(super) fn sources(scripts: &[ScriptSource], problems: &mut Vec<ScriptProblem
 }
 
 impl Found {
+    /// The rules with all warnings, if nothing is wrong.
+    pub(super) fn conclude(
+        mut self,
+        compiled: Compiled,
+    ) -> Result<(Ruleset, Vec<ScriptWarning>), Vec<ScriptProblem>> {
+        for report in &compiled.reports {
+            self.take(report);
+        }
+        match self.problems.is_empty() {
+            true => Ok((compiled.ruleset, self.warnings)),
+            false => Err(self.problems),
+        }
+    }
+
     /// Adds what a script was told, mistakes first.
     pub(super) fn take(&mut self, report: &rules::Report) {
         let worst_first = |one: &&rules::Diagnostic| !one.is_error();

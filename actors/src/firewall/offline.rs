@@ -30,15 +30,7 @@ pub fn compile_alone(
         unconfigured: Vec::new(),
         ..load::options(config)
     };
-    let compiled = compile(host, &sources, &options, &Files::default(), None);
-    for report in &compiled.reports {
-        found.take(report);
-    }
-    if found.problems.is_empty() {
-        Ok((compiled.ruleset, found.warnings))
-    } else {
-        Err(found.problems)
-    }
+    found.conclude(compile(host, &sources, &options, &Files::default(), None))
 }
 
 /// All that is to be said about scripts that are loaded together, beside the files that can not be read: for each of
