@@ -13,6 +13,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use xmpp::stream::TlsFacts;
+
+use crate::tls::tls_facts;
 
 /// Bytes read in one go.
 const SCRATCH: usize = 32 * 1024;
@@ -53,6 +56,14 @@ impl Connection {
     /// Whether the stream is inside TLS.
     pub fn is_secure(&self) -> bool {
         matches!(*self.0.borrow(), Some(Transport::Tls(_)))
+    }
+
+    /// What the stream may use of the TLS around it; `None` outside TLS.
+    pub fn tls_facts(&self) -> Option<TlsFacts> {
+        match self.0.borrow().as_ref() {
+            Some(Transport::Tls(socket)) => Some(tls_facts(socket.get_ref().1)),
+            _ => None,
+        }
     }
 
     /// Waits for bytes and shows them to `consume`; an empty slice is the end of the stream.

@@ -47,6 +47,15 @@ use reader::Credit;
 use terms::Terms;
 use writer::WriterEnd;
 
+/// Whose stream a session carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    /// A client's (RFC 6120).
+    Client,
+    /// A component's (XEP-0114).
+    Component,
+}
+
 /// A resource was bound: from now on stanzas flow. Sent by the negotiation.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -121,6 +130,7 @@ pub struct Session {
     own: Slot<Session>,
     id: u64,
     peer: SocketAddr,
+    local: Option<SocketAddr>,
     placement: Placement,
     terms: Rc<Terms>,
     outbound: Arc<Outbound>,

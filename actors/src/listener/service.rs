@@ -12,7 +12,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 
 use super::{AtCapacity, ListenerPolicy, Permits};
 use crate::core::Core;
-use crate::session;
+use crate::session::{self, StreamKind};
 
 /// A connection that was let in and has said nothing yet.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub struct Accepted {
 /// Has a connection served by the listener's protocol.
 pub(super) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Accepted) {
     match policy.load().protocol {
-        Protocol::C2s | Protocol::Component => session::start(core, policy, accepted),
+        Protocol::C2s => session::start(core, policy, accepted, StreamKind::Client),
+        Protocol::Component => session::start(core, policy, accepted, StreamKind::Component),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The start of a session: on its arbiter, with a reader and a writer task.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,21 +10,47 @@ use tokio::net::TcpStream;
 use super::negotiation::{Negotiator, negotiate};
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{Ending, Session, Terms};
+use super::{Ending, Session, StreamKind, Terms};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
-use crate::listener::{Accepted, ListenerPolicy};
+use crate::listener::{Accepted, ListenerPolicy, Permits};
 use crate::outbound::Outbound;
 use crate::supervise::{ActorPath, Slot};
 
 /// What the start of a session needs once.
 pub(super) struct Opening {
-    stream: TcpStream,
+    transport: Transport,
+    ahead: Vec<u8>,
+}
+
+/// A connection on which a stream is to begin, on the thread that will carry it.
+pub(crate) struct Arrival {
+    /// The number of the session, given in the order of accepting.
+    pub(crate) id: u64,
+    /// Whose stream it is.
+    pub(crate) kind: StreamKind,
+    /// What carries the stream.
+    pub(crate) transport: Transport,
+    /// What was read of the stream already.
+    pub(crate) ahead: Vec<u8>,
+    /// The client.
+    pub(crate) peer: SocketAddr,
+    /// Our own address; none for a socket of the file system.
+    pub(crate) local: Option<SocketAddr>,
+    /// The places that the connection holds.
+    pub(crate) permits: Permits,
+    /// The place on this thread.
+    pub(crate) placement: Placement,
 }
 
 /// Starts a session for an accepted connection on the arbiter with the fewest sessions.
-pub(crate) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Accepted) {
+pub(crate) fn start(
+    core: &Arc<Core>,
+    policy: &Arc<ListenerPolicy>,
+    accepted: Accepted,
+    kind: StreamKind,
+) {
     let placement = core.workers.place();
     let arbiter = placement.arbiter().clone();
     let (core, policy) = (Arc::clone(core), Arc::clone(policy));
@@ -31,7 +58,20 @@ pub(crate) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Ac
     let id = core.session_id();
     let peer = accepted.peer;
     let is_alive = arbiter.spawn_fn(move || {
-        if let Err(error) = start_here(core, id, policy, accepted, placement) {
+        let started = TcpStream::from_std(accepted.stream).and_then(|stream| {
+            let arrival = Arrival {
+                id,
+                kind,
+                transport: Transport::Plain(stream),
+                ahead: Vec::new(),
+                peer,
+                local: accepted.local,
+                permits: accepted.permits,
+                placement,
+            };
+            arrival.start(core, policy)
+        });
+        if let Err(error) = started {
             tracing::warn!(%peer, %error, "session not started");
         }
     });
@@ -40,47 +80,50 @@ pub(crate) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Ac
     }
 }
 
-fn start_here(
-    core: Arc<Core>,
-    id: u64,
-    policy: Arc<ListenerPolicy>,
-    accepted: Accepted,
-    placement: Placement,
-) -> io::Result<()> {
-    let stream = TcpStream::from_std(accepted.stream)?;
-    let opening = Opening { stream };
-    let outbound = Outbound::new(policy.load().limits.send_buffer);
-    let tree = core.tree.clone();
-    let session = move |own: &Slot<Session>| Session {
-        own: own.clone(),
-        core,
-        id,
-        peer: accepted.peer,
-        placement,
-        terms: Rc::new(Terms::new(policy)),
-        outbound,
-        credit: Rc::default(),
-        orders: Some(Rc::default()),
-        bound: None,
-        joined: None,
-        queue: std::collections::VecDeque::new(),
-        stalled: None,
-        retry: None,
-        ending: Ending::default(),
-        tasks: None,
-        opening: Some(Box::new(opening)),
-        _permits: accepted.permits,
-        membership: None,
-        received: 0,
-    };
-    let started = tree.spawn_local(ActorPath::root("sessions").child(id), session);
-    started.map(drop).map_err(io::Error::other)
+impl Arrival {
+    /// Starts the session on this thread.
+    ///
+    /// # Errors
+    /// The node is stopping.
+    pub(crate) fn start(self, core: Arc<Core>, policy: Arc<ListenerPolicy>) -> io::Result<()> {
+        let opening = Opening {
+            transport: self.transport,
+            ahead: self.ahead,
+        };
+        let outbound = Outbound::new(policy.load().limits.send_buffer);
+        let tree = core.tree.clone();
+        let session = move |own: &Slot<Session>| Session {
+            own: own.clone(),
+            core,
+            id: self.id,
+            peer: self.peer,
+            local: self.local,
+            placement: self.placement,
+            terms: Rc::new(Terms::new(policy, self.kind)),
+            outbound,
+            credit: Rc::default(),
+            orders: Some(Rc::default()),
+            bound: None,
+            joined: None,
+            queue: std::collections::VecDeque::new(),
+            stalled: None,
+            retry: None,
+            ending: Ending::default(),
+            tasks: None,
+            opening: Some(Box::new(opening)),
+            _permits: self.permits,
+            membership: None,
+            received: 0,
+        };
+        let started = tree.spawn_local(ActorPath::root("sessions").child(self.id), session);
+        started.map(drop).map_err(io::Error::other)
+    }
 }
 
 impl Session {
     /// Starts the reader, which negotiates first, and the writer.
     pub(super) fn begin(&mut self, opening: Opening) {
-        let connection = Connection::new(Transport::Plain(opening.stream));
+        let connection = Connection::new(opening.transport);
         let address = self.own.clone();
         let policy = Arc::clone(&self.terms.policy);
         self.membership = Some(policy.members.admit(self.id, address.clone()));
@@ -97,6 +140,9 @@ impl Session {
             session: address.clone(),
             id: self.id,
             peer: self.peer,
+            local: self.local,
+            kind: self.terms.kind,
+            ahead: opening.ahead,
             arbiter: self.placement.index(),
             stranger: Some(stranger),
             orders: self.orders.clone().unwrap_or_default(),

@@ -11,14 +11,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use portcullis_config::Protocol;
 use tokio::time::{Instant, sleep_until};
 use xmpp::stream::TlsPolicy;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::StreamParser;
 
 use super::throttle::Throttle;
-use super::{Orders, ReaderEnd, Session};
+use super::{Orders, ReaderEnd, Session, StreamKind};
 use crate::connection::Connection;
 use crate::core::Core;
 use crate::handle::SessionHandle;
@@ -37,6 +36,11 @@ pub(super) struct Negotiator {
     pub(super) session: Slot<Session>,
     pub(super) id: u64,
     pub(super) peer: SocketAddr,
+    /// Our own address; none for a socket of the file system.
+    pub(super) local: Option<SocketAddr>,
+    pub(super) kind: StreamKind,
+    /// What was read of the stream already.
+    pub(super) ahead: Vec<u8>,
     pub(super) arbiter: usize,
     /// The place among those who have not logged in; given up at the end.
     pub(super) stranger: Option<Stranger>,
@@ -83,10 +87,9 @@ trait Steps: Sized {
 pub(super) async fn negotiate(
     negotiator: Box<Negotiator>,
 ) -> Result<(Box<Negotiated>, Vec<u8>), ReaderEnd> {
-    let protocol = negotiator.policy.load().protocol;
-    match protocol {
-        Protocol::C2s => step_by_step::<Driver>(negotiator).await,
-        Protocol::Component => Box::pin(step_by_step::<Introduction>(negotiator)).await,
+    match negotiator.kind {
+        StreamKind::Client => step_by_step::<Driver>(negotiator).await,
+        StreamKind::Component => Box::pin(step_by_step::<Introduction>(negotiator)).await,
     }
 }
 

@@ -8,17 +8,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use portcullis_config::Protocol;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 use xmpp::Stanza;
 use xmpp::stream_error::{StreamCondition, StreamError};
-use xmpp::xml::{Limits, StreamEvent, StreamParser};
+use xmpp::xml::{StreamEvent, StreamParser};
 
 use super::negotiation::Negotiated;
 use super::{ReaderEnd, ReaderEnded, Received, Session, Silent, TaskFailed, Terms};
 use crate::connection::Connection;
-use crate::listener::ListenerPolicy;
 use crate::offer::offer;
 use crate::supervise::Slot;
 
@@ -203,7 +201,7 @@ impl Reader {
         let read = self.connection.poll_read(cx, allowance, |bytes| {
             negotiated.throttle.spend(bytes);
             if self.terms.version() != seen {
-                negotiated.parser.set_limits(limits_of(&self.terms.policy));
+                negotiated.parser.set_limits(self.terms.limits());
             }
             match bytes {
                 [] => Batch {
@@ -256,16 +254,6 @@ impl Reader {
         }
         batch.end
     }
-}
-
-/// The bounds of what an authenticated peer sends.
-pub(super) fn limits_of(policy: &ListenerPolicy) -> Limits {
-    let config = policy.load();
-    let limits = match config.protocol {
-        Protocol::C2s => Limits::CLIENT,
-        Protocol::Component => Limits::SERVER,
-    };
-    limits.with_stanza_bytes(config.limits.stanza)
 }
 
 fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
@@ -335,7 +323,7 @@ impl Watch {
     /// Takes over what the terms say now.
     fn follow(&mut self, terms: &Terms, parser: &mut StreamParser) {
         let config = terms.policy.load();
-        parser.set_limits(limits_of(&terms.policy));
+        parser.set_limits(terms.limits());
         self.seen = terms.version();
         self.set_period(config.timeouts.read);
     }

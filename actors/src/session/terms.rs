@@ -10,24 +10,34 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use xmpp::xml::Limits;
 
+use super::StreamKind;
 use crate::listener::ListenerPolicy;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Terms {
     pub(super) policy: Arc<ListenerPolicy>,
+    /// Whose stream it is.
+    pub(super) kind: StreamKind,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
 
 impl Terms {
-    pub(super) fn new(policy: Arc<ListenerPolicy>) -> Self {
+    pub(super) fn new(policy: Arc<ListenerPolicy>, kind: StreamKind) -> Self {
         Self {
             policy,
+            kind,
             reader: RefCell::default(),
             writer: RefCell::default(),
         }
+    }
+
+    /// The bounds of what an authenticated peer sends.
+    pub(super) fn limits(&self) -> Limits {
+        limits_of(self.kind, &self.policy)
     }
 
     /// The settings are other ones now: who waits looks again.
@@ -83,4 +93,13 @@ impl Terms {
     pub(super) fn close(&self) -> Duration {
         self.policy.load().timeouts.close
     }
+}
+
+/// The bounds of what an authenticated peer sends.
+pub(super) fn limits_of(kind: StreamKind, policy: &ListenerPolicy) -> Limits {
+    let limits = match kind {
+        StreamKind::Client => Limits::CLIENT,
+        StreamKind::Component => Limits::SERVER,
+    };
+    limits.with_stanza_bytes(policy.load().limits.stanza)
 }

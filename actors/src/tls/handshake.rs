@@ -3,19 +3,51 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::core::Core;
+use crate::listener::ListenerPolicy;
+
 thread_local! {
     /// Who may compute on this thread.
     static TURNS: RefCell<Option<Rc<Semaphore>>> = const { RefCell::new(None) };
+}
+
+/// Does the handshake on `stream`, which a client of this listener has begun, within `tls.timeout`.
+///
+/// `host` is the one to which a stream with STARTTLS is; without it the client's SNI and our own address
+/// decide which certificate is shown.
+///
+/// # Errors
+/// What the socket or TLS reports, and [`io::ErrorKind::TimedOut`].
+pub(crate) async fn serve(
+    core: &Core,
+    policy: &ListenerPolicy,
+    stream: TcpStream,
+    _local: Option<SocketAddr>,
+    host: Option<&str>,
+) -> io::Result<Box<TlsStream<TcpStream>>> {
+    let (listener, limit) = {
+        let config = policy.load();
+        (config.name.clone(), config.tls.timeout)
+    };
+    let shaken = accept(stream, core.handshake_turns(), |_| match host {
+        Some(host) => core.certificates.starttls(listener.as_str(), host),
+        None => core.certificates.direct(listener.as_str()),
+    });
+    let shaken = tokio::time::timeout(limit, shaken).await;
+    let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    Ok(Box::new(stream))
 }
 
 /// Does the handshake on `stream` with the settings that `choose` picks for what the client says.

@@ -9,7 +9,7 @@ use xmpp::jid::DomainPart;
 use xmpp::stream_error::{StreamCondition, StreamError};
 use xmpp::xml::StreamEvent;
 
-use super::driver::handshake;
+use super::driver::secure;
 use super::source::Source;
 use super::{Negotiated, Negotiator, Steps};
 use crate::component::{ComponentEntry, ComponentLink, Join, Joined};
@@ -30,12 +30,10 @@ pub(super) struct Introduction {
 
 impl Steps for Introduction {
     /// Does the handshake that comes first inside TLS.
-    async fn open(with: Negotiator) -> Result<Self, ReaderEnd> {
-        if with.policy.load().tls.implicit {
-            handshake(&with, None).await.map_err(ReaderEnd::Lost)?;
-        }
+    async fn open(mut with: Negotiator) -> Result<Self, ReaderEnd> {
+        secure(&with).await?;
         Ok(Self {
-            source: Source::of_component(&with),
+            source: Source::of_component(&mut with),
             with,
             stream: None,
             is_header_sent: false,

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use xmpp::jid::{BareJid, DomainPart};
 use xmpp::sasl::CredentialsAnswer;
 use xmpp::stream::{Established, Input, Negotiation, Output, Registration, TlsFacts};
@@ -18,7 +17,7 @@ use crate::offer::offer;
 use crate::password::from_stored;
 use crate::register;
 use crate::session::{Bound, BoundTo, ReaderEnd};
-use crate::tls::{handshake as tls, tls_facts};
+use crate::tls::handshake as tls;
 
 /// One negotiation under way.
 pub(super) struct Driver {
@@ -35,16 +34,12 @@ pub(super) struct Driver {
 impl Steps for Driver {
     /// Does the handshake that comes first on a direct TLS listener (XEP-0368), and waits for the
     /// header.
-    async fn open(with: Negotiator) -> Result<Self, ReaderEnd> {
-        let config = with.policy.load().clone();
-        let facts = match config.tls.implicit {
-            true => Some(handshake(&with, None).await.map_err(ReaderEnd::Lost)?),
-            false => None,
-        };
+    async fn open(mut with: Negotiator) -> Result<Self, ReaderEnd> {
+        let facts = secure(&with).await?;
         let settings = with.core.stream_settings();
         let machine = Negotiation::new(settings, with.tls_policy(), facts);
         Ok(Self {
-            source: Source::of_client(&with),
+            source: Source::of_client(&mut with),
             with,
             machine,
             is_authenticated: false,
@@ -165,7 +160,8 @@ impl Driver {
         self.send(proceed);
         self.with.outbound.flushed().await;
         let facts = handshake(&self.with, Some(&host)).await;
-        facts.map(Input::TlsDone).map_err(ReaderEnd::Lost)
+        let facts = facts.map_err(ReaderEnd::Lost)?;
+        Ok(Input::TlsDone(facts.unwrap_or_default()))
     }
 
     async fn look_up(&self, user: BareJid) -> Input {
@@ -201,33 +197,23 @@ impl Driver {
     }
 }
 
-/// The TLS handshake of the server's side, within its own deadline.
-pub(super) async fn handshake(
-    with: &Negotiator,
-    host: Option<&DomainPart>,
-) -> io::Result<TlsFacts> {
+/// Does the handshake that comes first on a direct TLS listener, unless it is done; what the stream may use
+/// of TLS, if it is inside it.
+pub(super) async fn secure(with: &Negotiator) -> Result<Option<TlsFacts>, ReaderEnd> {
+    let facts = with.connection.tls_facts();
+    if facts.is_some() || !with.policy.load().tls.implicit {
+        return Ok(facts);
+    }
+    handshake(with, None).await.map_err(ReaderEnd::Lost)
+}
+
+/// The TLS handshake of the server's side.
+async fn handshake(with: &Negotiator, host: Option<&DomainPart>) -> io::Result<Option<TlsFacts>> {
     let Some(Transport::Plain(stream)) = with.connection.take() else {
         return Err(io::ErrorKind::NotConnected.into());
     };
-    let limit = with.policy.load().tls.timeout;
-    let accepted = tokio::time::timeout(limit, accept(with, host, stream)).await;
-    let (stream, facts) = accepted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    with.connection.put(Transport::Tls(stream));
-    Ok(facts)
-}
-
-async fn accept(
-    with: &Negotiator,
-    host: Option<&DomainPart>,
-    stream: TcpStream,
-) -> io::Result<(Box<tokio_rustls::server::TlsStream<TcpStream>>, TlsFacts)> {
-    let listener = with.policy.load().name.clone();
-    let certificates = &with.core.certificates;
-    let stream = tls::accept(stream, with.core.handshake_turns(), |_| match host {
-        Some(host) => certificates.starttls(listener.as_str(), host.as_str()),
-        None => certificates.direct(listener.as_str()),
-    });
-    let stream = stream.await?;
-    let facts = tls_facts(stream.get_ref().1);
-    Ok((Box::new(stream), facts))
+    let host = host.map(|host| host.as_str());
+    let shaken = tls::serve(&with.core, &with.policy, stream, with.local, host);
+    with.connection.put(Transport::Tls(shaken.await?));
+    Ok(with.connection.tls_facts())
 }

@@ -8,7 +8,7 @@ use xmpp::xml::{ContentNamespace, Limits, StreamEvent, StreamParser};
 use super::{Negotiated, Negotiator};
 use crate::handle::SessionHandle;
 use crate::session::ReaderEnd;
-use crate::session::reader::limits_of;
+use crate::session::terms::limits_of;
 use crate::session::throttle::Throttle;
 
 /// See the module.
@@ -21,19 +21,19 @@ pub(super) struct Source {
 
 impl Source {
     /// The stream of a client.
-    pub(super) fn of_client(with: &Negotiator) -> Self {
+    pub(super) fn of_client(with: &mut Negotiator) -> Self {
         Self::new(with, ContentNamespace::Client)
     }
 
     /// The stream of a component.
-    pub(super) fn of_component(with: &Negotiator) -> Self {
+    pub(super) fn of_component(with: &mut Negotiator) -> Self {
         Self::new(with, ContentNamespace::Component)
     }
 
-    fn new(with: &Negotiator, content: ContentNamespace) -> Self {
+    fn new(with: &mut Negotiator, content: ContentNamespace) -> Self {
         Self {
             parser: StreamParser::for_content(Limits::UNAUTHENTICATED, content),
-            input: Vec::new(),
+            input: std::mem::take(&mut with.ahead),
             throttle: Throttle::new(with.policy.load().limits.traffic.as_ref()),
         }
     }
@@ -82,7 +82,7 @@ impl Source {
         self.throttle
             .follow_for(&with.policy, handle.as_ref().map(|handle| &handle.jid));
         // What came behind the last step is the authenticated peer's.
-        self.parser.set_limits(limits_of(&with.policy));
+        self.parser.set_limits(limits_of(with.kind, &with.policy));
         let negotiated = Negotiated {
             parser: self.parser,
             throttle: self.throttle,
@@ -94,7 +94,7 @@ impl Source {
 
 fn limits(with: &Negotiator, is_authenticated: bool) -> Limits {
     match is_authenticated {
-        true => limits_of(&with.policy),
+        true => limits_of(with.kind, &with.policy),
         false => {
             Limits::UNAUTHENTICATED.with_stanza_bytes(with.policy.load().limits.pre_auth_stanza)
         }

@@ -3,8 +3,11 @@ use std::sync::Arc;
 
 use portcullis_config::{ListenerConfig, Sources};
 
+use xmpp::xml::Limits;
+
 use super::*;
 use crate::listener::{ListenerPolicy, Places};
+use crate::session::StreamKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -19,10 +22,8 @@ fn config(set: &str) -> ListenerConfig {
 }
 
 fn terms(set: &str) -> Rc<Terms> {
-    Rc::new(Terms::new(ListenerPolicy::new(
-        config(set),
-        Places::default(),
-    )))
+    let policy = ListenerPolicy::new(config(set), Places::default());
+    Rc::new(Terms::new(policy, StreamKind::Client))
 }
 
 async fn news(watch: &mut Watch, terms: &Terms) -> News {
@@ -130,7 +131,7 @@ fn what_came_before_an_error_is_handed_over() {
 #[test]
 fn arcs_of_the_policy_are_shared() {
     let policy = ListenerPolicy::new(config("timeouts.read=\"10s\""), Places::default());
-    let terms = Terms::new(Arc::clone(&policy));
+    let terms = Terms::new(Arc::clone(&policy), StreamKind::Client);
     policy.store(config("timeouts.close=\"9s\""));
     assert_eq!(terms.close(), 9 * SECOND);
 }
