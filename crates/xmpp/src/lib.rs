@@ -31,6 +31,7 @@ pub mod stanza;
 pub mod stanza_error;
 pub mod stream;
 pub mod stream_error;
+pub mod websocket;
 pub mod xml;
 
 pub use crate::{

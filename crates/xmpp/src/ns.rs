@@ -31,6 +31,8 @@ pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 pub const BIND2: &str = "urn:xmpp:bind:0";
 /// Session establishment, a leftover of RFC 3921.
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
+/// What takes the place of stream tags over WebSocket (RFC 7395 §3.3.2).
+pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
 /// Stream management (XEP-0198).
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// Client state indication (XEP-0352).

@@ -10,6 +10,7 @@
 //! where the element ends, across any number of slices, while the bytes are collected, and the one pass runs at its end.
 
 mod canonical;
+mod cut;
 pub(crate) mod escape;
 mod framing;
 mod lanes;
@@ -24,7 +25,9 @@ pub(crate) mod unit;
 mod value;
 mod writer;
 
+pub(crate) use self::cut::{is_one_element, parse_header};
 pub use self::{
+    cut::{Cutter, Piece, write_standalone},
     limits::{Limits, XmlError},
     namespaces::ContentNamespace,
     parser::{StreamEvent, StreamParser},
