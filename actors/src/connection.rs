@@ -10,8 +10,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio_rustls::server::TlsStream;
 use xmpp::stream::TlsFacts;
 
@@ -31,6 +32,58 @@ pub enum Transport {
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A stream that a service over HTTP carries.
+    Web(Box<WebStream>),
+}
+
+/// A session's end of a stream that is carried over HTTP: bytes as over TCP, made of messages and taken
+/// apart into messages by whoever has the other end.
+#[derive(Debug)]
+pub struct WebStream {
+    /// The bytes, bounded in each direction.
+    pub pipe: DuplexStream,
+    /// What the stream may use of TLS; `None` where the client's connection is not encrypted.
+    pub tls: Option<TlsFacts>,
+    /// Dropped with the stream, which tells the other end that the session is gone.
+    pub life: oneshot::Sender<()>,
+}
+
+impl Transport {
+    fn socket(&mut self) -> Pin<&mut dyn Socket> {
+        match self {
+            Self::Plain(socket) => Pin::new(socket),
+            Self::Tls(socket) => Pin::new(socket.as_mut()),
+            Self::Web(stream) => Pin::new(&mut stream.pipe),
+        }
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.get_mut().socket().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().socket().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().socket().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().socket().poll_shutdown(cx)
+    }
 }
 
 /// A handle to the socket; clones share it.
@@ -53,16 +106,26 @@ impl Connection {
         *self.0.borrow_mut() = Some(transport);
     }
 
-    /// Whether the stream is inside TLS.
+    /// Whether the stream is encrypted.
     pub fn is_secure(&self) -> bool {
-        matches!(*self.0.borrow(), Some(Transport::Tls(_)))
+        match self.0.borrow().as_ref() {
+            Some(Transport::Tls(_)) => true,
+            Some(Transport::Web(stream)) => stream.tls.is_some(),
+            Some(Transport::Plain(_)) | None => false,
+        }
+    }
+
+    /// Whether the stream is carried over HTTP.
+    pub fn is_web(&self) -> bool {
+        matches!(*self.0.borrow(), Some(Transport::Web(_)))
     }
 
     /// What the stream may use of the TLS around it; `None` outside TLS.
     pub fn tls_facts(&self) -> Option<TlsFacts> {
         match self.0.borrow().as_ref() {
             Some(Transport::Tls(socket)) => Some(tls_facts(socket.get_ref().1)),
-            _ => None,
+            Some(Transport::Web(stream)) => stream.tls.clone(),
+            Some(Transport::Plain(_)) | None => None,
         }
     }
 
@@ -117,7 +180,7 @@ impl Connection {
     /// # Errors
     /// What the socket or TLS reports.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_secure() {
+        if !matches!(*self.0.borrow(), Some(Transport::Tls(_))) {
             return Poll::Ready(Ok(()));
         }
         self.poll_with(|socket| socket.poll_flush(cx))
@@ -136,8 +199,7 @@ impl Connection {
         poll: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match self.0.borrow_mut().as_mut() {
-            Some(Transport::Plain(socket)) => poll(Pin::new(socket)),
-            Some(Transport::Tls(socket)) => poll(Pin::new(socket.as_mut())),
+            Some(transport) => poll(transport.socket()),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }

@@ -14,6 +14,7 @@ pub mod firewall;
 pub mod groups;
 pub mod handle;
 pub mod host;
+pub mod http;
 pub mod listener;
 pub mod marks;
 pub mod metrics;

@@ -6,6 +6,7 @@
 
 mod accept;
 mod drain;
+mod guest;
 mod permits;
 mod principal;
 mod proxied;
@@ -32,8 +33,10 @@ use crate::core::Core;
 use crate::observe::Observe;
 use crate::supervise::{RestartPolicy, Supervise};
 
+pub(crate) use accept::capacity;
 use accept::{Accept, Listening};
 pub use drain::{Drain, DrainReport};
+pub(crate) use guest::Guest;
 pub(crate) use permits::Membership;
 pub use permits::{AtCapacity, Capacity, Counters, Members, Permits, Places, Stranger, network};
 pub use service::Accepted;

@@ -38,7 +38,7 @@ use crate::outbound::Outbound;
 use crate::supervise::{RestartPolicy, Slot, Supervise};
 
 use accept::Opening;
-pub(crate) use accept::start;
+pub(crate) use accept::{Arrival, start};
 pub(crate) use bound::Bound;
 use ending::Ending;
 use intake::Stalled;

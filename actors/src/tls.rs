@@ -352,7 +352,7 @@ impl Snapshot {
 }
 
 /// A time in seconds since 1970 as a date (UTC).
-fn day(seconds: i64) -> String {
+pub(crate) fn day(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(
         |_| seconds.to_string(),
         |time| time.strftime("%F").to_string(),

@@ -181,6 +181,14 @@ const EQUALS: &[Equal] = &[
         "",
         "overrideProxyTrustedNetworks",
     ),
+    equal("http.trusted_proxies", "trusted_proxies", ""),
+    equal("http.status_networks", "openmetrics_allow_ips", ""),
+    equal(
+        "http.cors_origins",
+        "http_cors_override, cross_domain_websocket",
+        "",
+    ),
+    equal("http.external_url", "http_external_url", ""),
     equal("component.<name>.secret", "component_secret", ""),
     equal(
         "component.<name>.conflict",

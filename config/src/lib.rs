@@ -25,6 +25,7 @@ mod example;
 mod extra_chains;
 mod firewall;
 mod host;
+mod http;
 mod http_lists;
 mod layers;
 mod limits;
@@ -54,6 +55,7 @@ pub use example::{example, reference};
 pub use extra_chains::ExtraChain;
 pub use firewall::{FirewallConfig, ScriptSource, WhenUnknown};
 pub use host::{ContactAddresses, HostConfig, RegistrationConfig};
+pub use http::{HttpConfig, Origins};
 pub use http_lists::HttpListsConfig;
 pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;
@@ -90,6 +92,8 @@ pub struct Config {
     pub hosts: BTreeMap<DomainPart, HostConfig>,
     /// `[component."<domain>"]`; none of them is a host.
     pub components: BTreeMap<DomainPart, ComponentConfig>,
+    /// `[http]`
+    pub http: HttpConfig,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[authentication]`

@@ -112,7 +112,7 @@ static PROTOCOL: Key = Key {
     preset: Preset::Required,
     reload: Reload::Rebind,
     doc: "What is spoken: `c2s` is for clients, `component` for external components (XEP-0114), whose domains are the \
-          tables `[component]`.",
+          tables `[component]`, `http` for what `[http]` has: clients over WebSocket, `host-meta`, metrics, health.",
     example: "\"c2s\"",
 };
 
@@ -146,7 +146,9 @@ static INTERFACES: Key = Key {
 static PORTS: Key = Key {
     name: "ports",
     accepts: Accepts::List("ports from 1 to 65535"),
-    preset: Preset::Unset("`[5222]` for c2s, `[5347]` for component, none with `tls.implicit`"),
+    preset: Preset::Unset(
+        "`[5222]` for c2s, `[5347]` for component, `[5280]` for http, `[5281]` for http with `tls.implicit`, otherwise none with it",
+    ),
     reload: Reload::Rebind,
     doc: "Ports, each of which is opened on each of `interfaces`. An empty list switches the listener off.",
     example: "[5222, 5322]",

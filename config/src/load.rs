@@ -8,8 +8,8 @@ use crate::layers::{Sources, merge};
 use crate::problem::{Place, Problem, Rejected};
 use crate::schema::ROOT;
 use crate::{
-    Config, Protocol, authentication, component, firewall, host, limits, listener, logging, names,
-    network, node, storage, tls,
+    Config, Protocol, authentication, component, firewall, host, http, limits, listener, logging,
+    names, network, node, storage, tls,
 };
 
 /// A configuration that can be used, and what its author should know.
@@ -96,6 +96,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
         node,
         network: network.config,
         tls,
+        http: http::read(checker, root),
         listeners,
         hosts,
         components,

@@ -47,7 +47,8 @@ impl Network<'_> {
     /// How fast peers of a protocol may send; `None`: as they like.
     pub(crate) fn traffic_of(&self, protocol: Protocol) -> Option<&Traffic> {
         match protocol {
-            Protocol::C2s => self.c2s.as_ref(),
+            // Clients too, whatever carries their streams.
+            Protocol::C2s | Protocol::Http => self.c2s.as_ref(),
             // Operators run their components themselves.
             Protocol::Component => None,
         }

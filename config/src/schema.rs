@@ -142,6 +142,7 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::host::DEFAULTS,
         &crate::host::SECTION,
         &crate::component::SECTION,
+        &crate::http::SECTION,
         &crate::storage::SECTION,
         &crate::authentication::SECTION,
         &crate::firewall::SECTION,
@@ -149,6 +150,6 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::logging::SECTION,
     ],
     later: &[
-        "http", "console", "metrics", "bus", "cluster", "acme", "archive", "rooms",
+        "console", "metrics", "bus", "cluster", "acme", "archive", "rooms",
     ],
 };

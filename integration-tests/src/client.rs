@@ -61,7 +61,7 @@ impl TestClient {
         })
     }
 
-    fn over(socket: Box<dyn Socket>) -> TestClient {
+    pub(crate) fn over(socket: Box<dyn Socket>) -> TestClient {
         TestClient {
             socket,
             reader: Reader::default(),

@@ -12,6 +12,7 @@ mod node;
 mod pattern;
 mod scram;
 mod transport;
+mod websocket;
 mod xml;
 
 pub use certificates::Certificates;
@@ -22,4 +23,5 @@ pub use node::{HOST, TestNode, password_of, program_file};
 pub use pattern::Pattern;
 pub use scram::{Challenge, Hash, Scram};
 pub use transport::{TlsFacts, TlsOptions};
+pub use websocket::{WebSocket, open_websocket};
 pub use xml::{Item, Reader, Xml, escape};

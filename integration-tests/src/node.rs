@@ -85,6 +85,7 @@ impl TestNode {
             toml.parse()
                 .unwrap_or_else(|e| panic!("configuration: {e}\n{toml}")),
         );
+        place_web(&mut config);
         let hosts = config["host"]
             .as_table()
             .unwrap()
@@ -431,6 +432,28 @@ fn base_config(directory: &Path) -> toml::Table {
     )
     .parse()
     .unwrap()
+}
+
+/// Gives http listeners that name no address one on the address of the node's other listeners.
+fn place_web(config: &mut toml::Table) {
+    let first = config["listener"][STARTTLS_LISTENER]["bind"][0].as_str();
+    let Some(address) = first.and_then(|bind| bind.parse::<SocketAddr>().ok()) else {
+        return;
+    };
+    for (_, listener) in config["listener"].as_table_mut().unwrap() {
+        let listener = listener.as_table_mut().unwrap();
+        let is_web = listener.get("protocol").and_then(toml::Value::as_str) == Some("http");
+        if is_web
+            && !["bind", "interfaces", "ports"]
+                .iter()
+                .any(|key| listener.contains_key(*key))
+        {
+            let tls = listener.get("tls").and_then(|tls| tls.get("implicit"));
+            let port = if tls.is_some() { 5281 } else { 5280 };
+            let bind = SocketAddr::new(address.ip(), port).to_string();
+            listener.insert("bind".into(), vec![bind].into());
+        }
+    }
 }
 
 fn merge(base: &mut toml::Table, over: toml::Table) {

@@ -113,7 +113,7 @@ async fn listeners(node: &TestNode) -> Vec<Value> {
     listed.unwrap_or_else(|| panic!("{answer}")).clone()
 }
 
-async fn listener(node: &TestNode, name: &str) -> Value {
+pub(crate) async fn listener(node: &TestNode, name: &str) -> Value {
     let listed = listeners(node).await;
     let found = listed.iter().find(|listener| listener["name"] == name);
     found
@@ -122,7 +122,7 @@ async fn listener(node: &TestNode, name: &str) -> Value {
 }
 
 /// Waits until a listener looks like this.
-async fn until(node: &TestNode, name: &str, good: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(node: &TestNode, name: &str, good: impl Fn(&Value) -> bool) -> Value {
     let waiting = async {
         loop {
             let listener = listener(node, name).await;

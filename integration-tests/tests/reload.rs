@@ -40,7 +40,7 @@ fn said(output: &Output) -> String {
 }
 
 /// Changes the configuration and has the node take it over.
-async fn change(node: &TestNode, keys: &str) {
+pub(crate) async fn change(node: &TestNode, keys: &str) {
     rewrite(node, keys);
     let output = node.reload().await;
     assert!(output.status.success(), "{}", said(&output));

@@ -218,7 +218,7 @@ impl Accept {
 }
 
 /// How many places there are now.
-pub(super) fn capacity(core: &Core, policy: &ListenerPolicy) -> Capacity {
+pub(crate) fn capacity(core: &Core, policy: &ListenerPolicy) -> Capacity {
     let config = policy.load();
     Capacity {
         node: core.max_connections(),

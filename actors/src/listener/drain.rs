@@ -10,8 +10,6 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 
 use super::ListenerPolicy;
 use crate::observe::Observe;
-use crate::offer::offer;
-use crate::session::EndSession;
 use crate::supervise::{RestartPolicy, Supervise};
 
 /// How often some sessions are ended.
@@ -60,11 +58,11 @@ impl Drain {
             .collect();
         let due = self.due(self.told.len() + left.len());
         let share = due.saturating_sub(self.told.len());
-        for (id, session) in left.into_iter().take(share) {
+        for (id, guest) in left.into_iter().take(share) {
             let text = "the node serves no one at this address for a while";
             let error = StreamError::with_text(StreamCondition::SystemShutdown, text);
             // A full mailbox is asked again with the next step.
-            if offer(&session, EndSession(error)).is_ok() {
+            if guest.end(error) {
                 self.told.insert(id);
             }
         }

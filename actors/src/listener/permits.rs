@@ -13,10 +13,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use xmpp::stream_error::{StreamCondition, StreamError};
 
+use super::guest::Guest;
 use super::rate::Arrivals;
-use crate::offer::offer;
-use crate::session::{EndSession, Session, TermsChanged};
-use crate::supervise::Slot;
 
 /// A number of places, shared by clones.
 #[derive(Clone, Debug, Default)]
@@ -119,16 +117,16 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Sessions of a listener that have not logged in, oldest first. Bounded by
+/// Connections of a listener on which nobody has logged in, oldest first. Bounded by
 /// `limits.unauthenticated`: the oldest makes room, so that strangers can not lock users out.
 #[derive(Clone, Debug, Default)]
-pub struct Strangers(Arc<Mutex<BTreeMap<u64, Slot<Session>>>>);
+pub struct Strangers(Arc<Mutex<BTreeMap<u64, Guest>>>);
 
 impl Strangers {
-    /// Adds a session; when there are more than `limit`, the oldest is ended, which may be this one.
-    pub fn admit(&self, id: u64, session: Slot<Session>, limit: u32) -> Stranger {
+    /// Adds one; when there are more than `limit`, the oldest is ended, which may be this one.
+    pub(crate) fn admit(&self, id: u64, guest: Guest, limit: u32) -> Stranger {
         let mut strangers = self.0.lock();
-        strangers.insert(id, session);
+        strangers.insert(id, guest);
         while strangers.len() > limit.max(1) as usize {
             let Some((_, oldest)) = strangers.pop_first() else {
                 break;
@@ -136,7 +134,7 @@ impl Strangers {
             let text = "somebody else needs the place of a connection that does not log in";
             let error = StreamError::with_text(StreamCondition::ConnectionTimeout, text);
             // A full mailbox is one that is busy ending.
-            let _busy = offer(&oldest, EndSession(error));
+            let _is_told = oldest.end(error);
         }
         Stranger {
             strangers: self.clone(),
@@ -163,14 +161,14 @@ impl Drop for Stranger {
     }
 }
 
-/// The sessions that a listener accepted, so that they hear of its changes.
+/// The connections that a listener accepted, so that they hear of its changes.
 #[derive(Clone, Debug, Default)]
-pub struct Members(Arc<Mutex<HashMap<u64, Slot<Session>>>>);
+pub struct Members(Arc<Mutex<HashMap<u64, Guest>>>);
 
 impl Members {
-    /// Adds a session until the answer is dropped.
-    pub(crate) fn admit(&self, id: u64, session: Slot<Session>) -> Membership {
-        self.0.lock().insert(id, session);
+    /// Adds one until the answer is dropped.
+    pub(crate) fn admit(&self, id: u64, guest: Guest) -> Membership {
+        self.0.lock().insert(id, guest);
         Membership {
             members: self.clone(),
             id,
@@ -178,19 +176,17 @@ impl Members {
     }
 
     /// All of them, by number.
-    pub(super) fn all(&self) -> Vec<(u64, Slot<Session>)> {
+    pub(super) fn all(&self) -> Vec<(u64, Guest)> {
         let members = self.0.lock();
         let members = members.iter();
-        members
-            .map(|(id, session)| (*id, session.clone()))
-            .collect()
+        members.map(|(id, guest)| (*id, guest.clone())).collect()
     }
 
     /// Tells all that the settings changed.
     pub(super) fn tell(&self) {
-        for (id, session) in self.0.lock().iter() {
-            if let Err(refused) = offer(session, TermsChanged) {
-                tracing::debug!(id, ?refused, "a session follows the old settings");
+        for (id, guest) in self.0.lock().iter() {
+            if !guest.tell_change() {
+                tracing::debug!(id, "a connection follows the old settings");
             }
         }
     }
@@ -307,7 +303,7 @@ impl Counters {
     ///
     /// # Errors
     /// Which bound is reached.
-    pub(super) fn name(
+    pub(crate) fn name(
         &self,
         permits: &mut Permits,
         address: IpAddr,

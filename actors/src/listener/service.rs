@@ -12,6 +12,7 @@ use xmpp::stream_error::{StreamCondition, StreamError};
 
 use super::{AtCapacity, ListenerPolicy, Permits};
 use crate::core::Core;
+use crate::http;
 use crate::session::{self, StreamKind};
 
 /// A connection that was let in and has said nothing yet.
@@ -32,6 +33,7 @@ pub(super) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Ac
     match policy.load().protocol {
         Protocol::C2s => session::start(core, policy, accepted, StreamKind::Client),
         Protocol::Component => session::start(core, policy, accepted, StreamKind::Component),
+        Protocol::Http => http::start(core, policy, accepted),
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) fn refusal(config: &ListenerConfig, bound: AtCapacity) -> Option<Vec<
     match config.protocol {
         Protocol::C2s => Some(stream_refusal(ns::CLIENT, bound)),
         Protocol::Component => Some(stream_refusal(ns::COMPONENT, bound)),
+        Protocol::Http => Some(http::refusal(bound)),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Ending, Session, StreamKind, Terms};
 use crate::arbiters::Placement;
 use crate::connection::{Connection, Transport};
 use crate::core::Core;
-use crate::listener::{Accepted, ListenerPolicy, Permits};
+use crate::listener::{Accepted, Guest, ListenerPolicy, Permits};
 use crate::outbound::Outbound;
 use crate::supervise::{ActorPath, Slot};
 
@@ -69,7 +69,7 @@ pub(crate) fn start(
                 permits: accepted.permits,
                 placement,
             };
-            arrival.start(core, policy)
+            arrival.start(core, policy).map(drop)
         });
         if let Err(error) = started {
             tracing::warn!(%peer, %error, "session not started");
@@ -85,7 +85,11 @@ impl Arrival {
     ///
     /// # Errors
     /// The node is stopping.
-    pub(crate) fn start(self, core: Arc<Core>, policy: Arc<ListenerPolicy>) -> io::Result<()> {
+    pub(crate) fn start(
+        self,
+        core: Arc<Core>,
+        policy: Arc<ListenerPolicy>,
+    ) -> io::Result<Slot<Session>> {
         let opening = Opening {
             transport: self.transport,
             ahead: self.ahead,
@@ -116,7 +120,7 @@ impl Arrival {
             received: 0,
         };
         let started = tree.spawn_local(ActorPath::root("sessions").child(self.id), session);
-        started.map(drop).map_err(io::Error::other)
+        started.map_err(io::Error::other)
     }
 }
 
@@ -126,12 +130,17 @@ impl Session {
         let connection = Connection::new(opening.transport);
         let address = self.own.clone();
         let policy = Arc::clone(&self.terms.policy);
-        self.membership = Some(policy.members.admit(self.id, address.clone()));
+        self.membership = Some(
+            policy
+                .members
+                .admit(self.id, Guest::Session(address.clone())),
+        );
         let limit = policy.load().limits.unauthenticated;
-        let stranger = policy
-            .counters
-            .strangers
-            .admit(self.id, address.clone(), limit);
+        let stranger =
+            policy
+                .counters
+                .strangers
+                .admit(self.id, Guest::Session(address.clone()), limit);
         let negotiator = Box::new(Negotiator {
             core: Arc::clone(&self.core),
             policy,

@@ -50,6 +50,10 @@ pub(super) struct Negotiator {
 
 impl Negotiator {
     fn tls_policy(&self) -> TlsPolicy {
+        // There is no STARTTLS over HTTP (RFC 7395 §3.4).
+        if self.connection.is_web() {
+            return TlsPolicy::Off;
+        }
         let tls = &self.policy.load().tls;
         match (tls.enabled, tls.required) {
             (false, _) => TlsPolicy::Off,

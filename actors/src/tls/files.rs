@@ -1,6 +1,6 @@
 //! Certificate and key files: reading, checking, describing.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,18 @@ pub enum CertificateState {
     Expired,
     /// Not yet.
     NotYetValid,
+}
+
+/// For people.
+impl fmt::Display for CertificateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid => f.write_str("valid"),
+            Self::Expiring { days } => write!(f, "expires in {days} days"),
+            Self::Expired => f.write_str("has expired"),
+            Self::NotYetValid => f.write_str("is not valid yet"),
+        }
+    }
 }
 
 /// A certificate chain with its key, ready to be served.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portcullis_config::{CertificateFiles, Config};
+use portcullis_config::{CertificateFiles, Config, Protocol};
 
 /// Which certificates are needed where.
 pub(super) struct Plan {
@@ -17,6 +17,7 @@ pub(super) struct Plan {
 /// A listener with TLS.
 pub(super) struct ListenerPlan {
     pub(super) name: String,
+    pub(super) protocol: Protocol,
     /// Its own pair or that of `tls.default`.
     pub(super) files: Option<CertificateFiles>,
     pub(super) tls12: bool,
@@ -38,6 +39,7 @@ impl Plan {
             listeners: listeners
                 .map(|listener| ListenerPlan {
                     name: listener.name.to_string(),
+                    protocol: listener.protocol,
                     files: listener.tls.certificate.clone(),
                     tls12: listener.tls.tls12,
                     tls13: listener.tls.tls13,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use portcullis_config::Protocol;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ProducesTickets, ResolvesServerCert};
@@ -10,8 +11,15 @@ use rustls::sign::CertifiedKey;
 
 use super::plan::ListenerPlan;
 
-/// ALPN name of XEP-0368.
-const XMPP_CLIENT: &[u8] = b"xmpp-client";
+/// The ALPN names of a protocol (XEP-0368 §5, RFC 7301 §6); none where it has none.
+fn alpn(protocol: Protocol) -> Vec<Vec<u8>> {
+    let name: &[u8] = match protocol {
+        Protocol::C2s => b"xmpp-client",
+        Protocol::Http => b"http/1.1",
+        Protocol::Component => return Vec::new(),
+    };
+    vec![name.to_vec()]
+}
 
 /// What all settings share.
 pub(super) struct Templates {
@@ -57,7 +65,7 @@ impl Templates {
                 fallback: Arc::clone(fallback),
             }),
         );
-        config.alpn_protocols = vec![XMPP_CLIENT.to_vec()];
+        config.alpn_protocols = alpn(listener.protocol);
         Arc::new(config)
     }
 

@@ -16,6 +16,7 @@ fn plan(directory: &Path) -> Plan {
             ("example.net".to_owned(), None),
         ],
         listeners: vec![ListenerPlan {
+            protocol: portcullis_config::Protocol::C2s,
             name: "c2s".to_owned(),
             files: None,
             tls12: true,
@@ -254,6 +255,7 @@ fn versions_can_be_switched_off() {
     let old = client("example.com", &[&rustls::version::TLS12], &[]);
     assert!(handshake(certificates.direct("c2s").unwrap(), old).is_err());
     plan.listeners[0] = ListenerPlan {
+        protocol: portcullis_config::Protocol::C2s,
         name: "c2s".to_owned(),
         files: None,
         tls12: true,

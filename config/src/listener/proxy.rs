@@ -61,7 +61,8 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
     later: &[],
 };
 
-const NETWORKS: &str = "addresses and networks such as \"192.0.2.10\" or \"2001:db8:1::/48\"";
+pub(crate) const NETWORKS: &str =
+    "addresses and networks such as \"192.0.2.10\" or \"2001:db8:1::/48\"";
 
 pub(crate) static TRUSTED_NETWORKS: Key = Key {
     name: "proxy_trusted_networks",

@@ -9,6 +9,8 @@ pub enum Protocol {
     C2s,
     /// External components (XEP-0114).
     Component,
+    /// HTTP (RFC 9112): streams over WebSocket, and pages for programs.
+    Http,
 }
 
 /// A protocol by its word in the configuration, with its defaults.
@@ -94,8 +96,11 @@ pub(crate) static SERVICES: [Service; 8] = [
     },
     Service {
         word: "http",
+        protocol: Some(Protocol::Http),
         plain: private(5280),
         direct: public(5281),
+        authenticate: Duration::from_secs(60),
+        stanza: 256 << 10,
         ..DEFAULT
     },
     Service {
@@ -123,12 +128,11 @@ pub(crate) static SERVICES: [Service; 8] = [
 ];
 
 /// The words of [`SERVICES`] that work.
-pub(crate) const PROTOCOLS: [&str; 2] = ["c2s", "component"];
+pub(crate) const PROTOCOLS: [&str; 3] = ["c2s", "component", "http"];
 
 /// What a later version will speak.
-pub(crate) const LATER_PROTOCOLS: [&str; 11] = [
+pub(crate) const LATER_PROTOCOLS: [&str; 10] = [
     "s2s",
-    "http",
     "proxy65",
     "console",
     "multiplex",

@@ -2,7 +2,6 @@
 
 /// Number and reason. A row leaves when a test has its number in its name.
 const PENDING: &[(u16, &str)] = &[
-    (37, "HTTP is not spoken yet"),
     (54, "tls"),
     (55, "tls"),
     (56, "tls"),
@@ -28,7 +27,6 @@ const PENDING: &[(u16, &str)] = &[
     (79, "multiplexing"),
     (80, "multiplexing"),
     (84, "stream management"),
-    (85, "HTTP is not spoken yet"),
     (89, "load"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
