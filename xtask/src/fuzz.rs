@@ -25,6 +25,7 @@ const REQUIRED: &[&str] = &[
     "stanza_writer",
     "rule_parser",
     "proxy_header",
+    "websocket",
 ];
 
 /// Options of `cargo xtask fuzz`.

@@ -12,7 +12,7 @@ mod bodies;
 
 use std::path::Path;
 
-use bodies::{stanza_writer, stream_parser};
+use bodies::{stanza_writer, stream_parser, websocket};
 use proptest::{collection::vec, prelude::*};
 
 /// Every file of a target's corpus.
@@ -40,6 +40,9 @@ fn the_corpus_passes() {
     }
     for program in corpus("stanza_writer") {
         stanza_writer::run(&program);
+    }
+    for message in corpus("websocket") {
+        websocket::run(&message);
     }
 }
 
@@ -108,6 +111,11 @@ proptest! {
     #[test]
     fn streams_of_fragments_pass(mode: u8, seed: u8, xml in fragments()) {
         stream_parser::run(&[&[mode, seed], xml.as_bytes()].concat());
+    }
+
+    #[test]
+    fn messages_of_fragments_pass(xml in fragments()) {
+        websocket::run(xml.as_bytes());
     }
 
     #[test]

@@ -4,3 +4,4 @@ pub mod oracle;
 pub mod stanza_writer;
 pub mod stream_parser;
 pub mod tree;
+pub mod websocket;
