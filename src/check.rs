@@ -1,155 +1,118 @@
-//! `portcullis check`: everything that is wrong with configuration, certificates and scripts, without serving.
+//! `portcullis check`: everything that is wrong with configuration, certificates and scripts, and with the machine that the
+//! node is to serve on, without serving.
+//!
+//! Each subject has a file. What it looks at are facts, gathered first; what it makes of them is a function of
+//! facts and configuration, and its findings are data.
 
+mod certificates;
+mod clock;
+mod configuration;
+mod dns;
+mod finding;
+mod limits;
+mod node;
+mod ports;
+mod report;
+mod storage;
+
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use actors::firewall;
-use actors::router::read_groups;
-use actors::tls::Certificates;
+use clap::Args;
 use portcullis_config::{Config, Sources};
 
 use crate::cli::EXIT_CONFIG;
-use crate::output;
+use finding::{Finding, Severity, Subject};
+use node::Running;
 
-/// What was found; each finding may have several lines.
-#[derive(Default)]
-struct Findings {
-    /// What keeps the node from starting.
-    errors: Vec<String>,
-    /// What looks like a mistake.
-    warnings: Vec<String>,
+/// How far the check looks, and how it tells.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Ask no DNS server, try no port and connect to nothing.
+    #[arg(long)]
+    offline: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+    /// The DNS server to ask, instead of those of /etc/resolv.conf.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "offline")]
+    resolver: Option<SocketAddr>,
 }
 
-/// Checks all that `sources` name and says every finding; status 78 if one of them is an error.
-pub(crate) fn run(sources: &Sources) -> ExitCode {
-    let findings = examine(sources);
-    for finding in findings.warnings.iter().chain(&findings.errors) {
-        output::problem(finding);
+/// Checks all that `sources` name and says every finding. The status is that of the gravest error: 78 of the
+/// configuration, 74 of the data directory, 71 of the ports.
+pub(crate) fn run(sources: &Sources, options: &Options) -> ExitCode {
+    let (config, mut findings) = configuration::examine(sources);
+    if let Some(config) = config {
+        findings.extend(machine(&config, options));
     }
-    if !findings.errors.is_empty() {
-        return ExitCode::from(EXIT_CONFIG);
+    if report::tell(&findings, options.json).is_err() {
+        return ExitCode::FAILURE;
     }
-    let verdict = match findings.warnings.len() {
-        0 => "no mistakes found".to_owned(),
-        1 => "no errors, 1 warning".to_owned(),
-        count => format!("no errors, {count} warnings"),
+    status(&findings).map_or(ExitCode::SUCCESS, ExitCode::from)
+}
+
+/// What the machine lacks for `config`.
+fn machine(config: &Config, options: &Options) -> Vec<Finding> {
+    let running = Running::find(config);
+    let mut findings = certificates::examine(config);
+    if !options.offline {
+        findings.extend(network(config, options, &running));
+    }
+    findings.extend(limits::examine(config, &running));
+    findings.extend(storage::examine(config));
+    findings.extend(clock::examine(config));
+    findings
+}
+
+/// What needs a runtime: everything that waits for others.
+fn network(config: &Config, options: &Options, running: &Running) -> Vec<Finding> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let what = format!("neither DNS nor ports were examined: {error}");
+            return vec![Finding::note(Subject::Dns, what)];
+        }
     };
-    match output::line(&verdict) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-fn examine(sources: &Sources) -> Findings {
-    let mut findings = Findings::default();
-    match portcullis_config::load(sources) {
-        Ok(loaded) => {
-            findings
-                .warnings
-                .extend(loaded.warnings.iter().map(ToString::to_string));
-            certificates(&loaded.config, &mut findings);
-            scripts(&loaded.config, &mut findings);
-            groups(&loaded.config, &mut findings);
-        }
-        Err(rejected) => findings.errors.push(rejected.to_string()),
-    }
+    let (zones, mut findings) = runtime.block_on(dns::examine(config, options.resolver));
+    findings.extend(runtime.block_on(ports::examine(config, running, &zones)));
     findings
 }
 
-fn certificates(config: &Config, findings: &mut Findings) {
-    match Certificates::check(config) {
-        Ok(warnings) => {
-            let shown = warnings
-                .iter()
-                .map(|warning| format!("portcullis: certificate warning: {warning}"));
-            findings.warnings.extend(shown);
-        }
-        Err(problems) => {
-            let shown = problems
-                .iter()
-                .map(|problem| format!("portcullis: certificate error: {problem}"));
-            findings.errors.extend(shown);
-        }
-    }
-}
-
-/// The scripts, compiled as the running node would.
-fn scripts(config: &Config, findings: &mut Findings) {
-    let (problems, warnings) = firewall::check(config);
-    findings
-        .errors
-        .extend(problems.iter().map(ToString::to_string));
-    findings
-        .warnings
-        .extend(warnings.iter().map(ToString::to_string));
-}
-
-/// The files of shared roster groups.
-fn groups(config: &Config, findings: &mut Findings) {
-    for host in config.hosts.values() {
-        let Some(file) = &host.groups_file else {
-            continue;
-        };
-        let problems = read_groups(file).err().unwrap_or_default();
-        let shown = problems
-            .iter()
-            .map(|problem| format!("portcullis: groups error: {}: {problem}", file.display()));
-        findings.errors.extend(shown);
-    }
+/// The exit status of the errors, if there are any.
+fn status(findings: &[Finding]) -> Option<u8> {
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    errors
+        .map(|finding| match finding.subject {
+            Subject::Storage => 74,
+            Subject::Ports => 71,
+            _ => EXIT_CONFIG,
+        })
+        .max()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(toml: &str, files: &[(&str, &str)]) -> Findings {
-        let directory = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(directory.path().join(name), text).unwrap();
+    #[test]
+    fn the_gravest_error_decides_the_status() {
+        let of = |subject| Finding::error(subject, String::new(), "");
+        let warning = Finding::warning(Subject::Limits, String::new(), "");
+        let mut findings = vec![warning];
+        assert_eq!(status(&findings), None);
+        for (subject, expected) in [
+            (Subject::Ports, 71),
+            (Subject::Storage, 74),
+            (Subject::Configuration, 78),
+        ] {
+            findings.push(of(subject));
+            assert_eq!(status(&findings), Some(expected));
         }
-        let file = directory.path().join("portcullis.toml");
-        std::fs::write(&file, toml).unwrap();
-        examine(&Sources {
-            file: Some(file),
-            ..Sources::default()
-        })
-    }
-
-    #[test]
-    fn nothing_is_wrong_with_nothing() {
-        let findings = examine(&Sources::default());
-        assert!(
-            findings.errors.is_empty() && findings.warnings.is_empty(),
-            "{:?}",
-            findings.errors
-        );
-    }
-
-    #[test]
-    fn every_mistake_of_every_script_is_found() {
-        let toml = "[firewall]\nscripts = [\"a.pfw\"]\n[host.\"x.example\".firewall]\nscripts = [\"b.pfw\"]\n\
-                    [host.\"y.example\"]\n";
-        let findings = found(
-            toml,
-            &[
-                ("a.pfw", "KIND: message\nFLY.\n\nKIND: presence\nSWIM.\n"),
-                ("b.pfw", "RUN.\n"),
-            ],
-        );
-        let text = findings.errors.join("\n");
-        assert_eq!(findings.errors.len(), 3, "{text}");
-        for part in ["FLY", "SWIM", "RUN", "a.pfw:2", "a.pfw:5", "b.pfw:1"] {
-            assert!(text.contains(part), "{part} is not in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_certificate_that_is_none_is_found() {
-        let toml = "[tls.default]\ncertificate = \"a.pem\"\nkey = \"a.pem\"\n";
-        let findings = found(toml, &[("a.pem", "nonsense")]);
-        assert!(
-            findings.errors.iter().any(|error| error.contains("a.pem")),
-            "{:?}",
-            findings.errors
-        );
     }
 }

@@ -58,8 +58,12 @@ struct Configuration {
 enum Command {
     /// Run the node (also without any command).
     Run,
-    /// Report every mistake of configuration, certificates and firewall scripts.
-    Check,
+    /// Report every mistake of configuration, certificates and firewall scripts, and what the machine lacks.
+    ///
+    /// Looks at DNS records, ports, limits of the system, the data directory and the clock as well. Exit status 0: no
+    /// errors; 78: configuration, certificates or scripts can not be used; 74: the data directory can not; 71: a
+    /// port can not.
+    Check(check::Options),
     /// Manage accounts, whether the node runs or not.
     #[command(subcommand)]
     User(UserCommand),
@@ -100,7 +104,7 @@ pub(crate) fn run(
     match arguments.command.unwrap_or(Command::Run) {
         Command::Version => finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION")))),
         Command::ImportConfig { file } => import::run(&file),
-        Command::Check => check::run(&sources),
+        Command::Check(options) => check::run(&sources, &options),
         Command::Firewall(command) => firewall::run(&sources, command),
         Command::User(command) => configured(&sources, |config| user::run(config, command)),
         Command::Listener(command) => configured(&sources, |config| {

@@ -63,6 +63,13 @@ impl Client {
         })
     }
 
+    /// The process of the node, where the system tells.
+    pub(crate) fn peer(&self) -> Option<u32> {
+        let peer = rustix::net::sockopt::socket_peercred(self.stream.get_ref());
+        let pid = peer.ok()?.pid.as_raw_nonzero().get();
+        u32::try_from(pid).ok()
+    }
+
     /// Has answers be waited for without end.
     ///
     /// # Errors

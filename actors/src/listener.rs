@@ -41,7 +41,7 @@ pub(crate) use permits::Membership;
 pub use permits::{AtCapacity, Capacity, Counters, Members, Permits, Places, Stranger, network};
 pub use service::Accepted;
 pub(crate) use socket::refuse_occupied;
-pub use socket::{Opened, SocketOptions, UnixName, open};
+pub use socket::{Opened, SocketOptions, UnixName, open, try_open};
 pub use sockets::Sockets;
 
 /// Waits before a bind that failed is tried again, doubling.

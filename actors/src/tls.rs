@@ -8,12 +8,16 @@
 //! stream's `to`; if that host has none of its own, the listener's (which is `tls.default` unless it names
 //! another); else the self-signed one from the data directory, made on first need for all hosts together.
 
+mod any_certificate;
+mod chain;
+mod examine;
 mod files;
 pub(crate) mod handshake;
 mod plan;
 pub(crate) mod roots;
 mod self_signed;
 mod server;
+mod trial;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -26,10 +30,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use xmpp::stream::TlsFacts;
 
+pub(crate) use any_certificate::AnyCertificate;
+pub use chain::{Chain, Trust};
+pub use examine::{Examination, Examined};
 pub use files::CertificateState;
 use files::Pair;
 use plan::{ListenerPlan, Plan, certificate_name};
 use server::Templates;
+pub use trial::try_handshake;
 
 /// A certificate or key that can not be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

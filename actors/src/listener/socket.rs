@@ -63,6 +63,25 @@ pub fn open(bind: &Bind, options: &SocketConfig) -> io::Result<Opened> {
     }
 }
 
+/// Whether [`open`] would succeed now: binds as it does, and neither listens nor leaves anything behind.
+///
+/// # Errors
+/// What the kernel says.
+pub fn try_open(bind: &Bind, options: &SocketConfig) -> io::Result<()> {
+    match bind {
+        Bind::Tcp { address, v6_only } => match bound(*address, *v6_only, options, false) {
+            Err(error) if is_family_missing(&error) && is_dual(*address, *v6_only) => {
+                let any = SocketAddr::from(([0, 0, 0, 0], address.port()));
+                bound(any, false, options, false).map(drop)
+            }
+            tried => tried.map(drop),
+        },
+        Bind::Unix(path) => refuse_occupied(path),
+        // It is opened by systemd, and not before the start.
+        Bind::Systemd(_) => Ok(()),
+    }
+}
+
 /// Opens a socket beside one of ours that listens on the same address, so that the address is never
 /// closed while the one takes the other's place. Both need `reuse_port`. Linux resets whoever comes
 /// into the queue of the old one in its last moment, unless `net.ipv4.tcp_migrate_req` is set.

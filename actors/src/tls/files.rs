@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_config::CertificateFiles;
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -16,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::plan::certificate_name;
-use super::{CertificateProblem, CertificateReport};
+use super::{CertificateProblem, CertificateReport, Chain};
 
 /// Largest file that is read; a chain with a key has a few kilobytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -127,6 +128,14 @@ impl Pair {
         } else {
             CertificateState::Valid
         }
+    }
+
+    /// What clients make of it that trust `roots`.
+    pub(super) fn chain(&self, roots: &Arc<RootCertStore>) -> Chain {
+        let name = self.names.first().map_or("", String::as_str);
+        // Expiry is told by the state.
+        let at = now().clamp(self.not_before, self.not_after.max(self.not_before));
+        Chain::judge(&self.key.cert, name, at, roots)
     }
 
     pub(super) fn report(&self, hosts: &[String]) -> CertificateReport {
