@@ -6,6 +6,7 @@
 
 mod certificates;
 mod client;
+mod dns_server;
 mod list_server;
 mod login;
 mod node;
@@ -17,6 +18,7 @@ mod xml;
 
 pub use certificates::Certificates;
 pub use client::{DEADLINE, Event, TestClient};
+pub use dns_server::DnsServer;
 pub use list_server::{ListServer, Reply};
 pub use login::{SASL, SaslReply, mechanisms};
 pub use node::{HOST, TestNode, password_of, program_file};

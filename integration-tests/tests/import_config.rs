@@ -52,7 +52,7 @@ async fn a_configuration_of_prosody_passes_the_check_and_findings_are_told() {
     std::fs::write(&path, &toml).unwrap();
     let mut command = Command::new(program_file());
     let output = command
-        .arg("check")
+        .args(["check", "--offline"])
         .arg("--config")
         .arg(&path)
         .output()

@@ -21,6 +21,7 @@ mod import_config;
 mod limits;
 mod list_servers;
 mod login;
+mod machine_check;
 mod messages;
 mod metrics;
 mod network;

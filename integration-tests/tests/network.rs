@@ -24,7 +24,7 @@ const MARK: &str = "PORTCULLIS_TEST_NETWORK";
 
 /// True in a network of its own, with nothing but loopback. Elsewhere it runs `test` (its full name) in one and tells
 /// how that went by panicking or not.
-async fn in_own_network(test: &str) -> bool {
+pub(crate) async fn in_own_network(test: &str) -> bool {
     if std::env::var_os(MARK).is_some() {
         return true;
     }

@@ -1,18 +1,18 @@
 //! The questions, and how long their answers are waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
+use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{TokioResolver, system_conf};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::{SERVICES, Srv, Target, Zone};
@@ -20,7 +20,7 @@ use super::{SERVICES, Srv, Target, Zone};
 /// How long one answer may take, twice.
 const ANSWER: Duration = Duration::from_millis(1500);
 /// How long all of them may take.
-const ALL: Duration = Duration::from_secs(6);
+const ALL: Duration = Duration::from_secs(4);
 /// Hosts that are asked for at the same time.
 const HOSTS: usize = 16;
 /// Records of one kind and name that are looked at; more are nobody's intention.
@@ -29,16 +29,20 @@ const RECORDS: usize = 32;
 const LATE: &str = "no answer in time";
 
 /// Who is asked.
-#[derive(Clone)]
-pub(super) struct Resolver(TokioResolver);
+pub(super) struct Resolver {
+    asked: TokioResolver,
+    /// For the operator.
+    name: String,
+}
 
 impl Resolver {
     /// Asks `server`, or those of the system.
     pub(super) fn new(server: Option<SocketAddr>) -> Result<Self, String> {
+        let name = server.map_or("/etc/resolv.conf".to_owned(), |server| server.to_string());
+        let failed = |error: NetError| format!("{name}: {error}");
         let (config, mut options) = match server {
             Some(server) => (only(server), ResolverOpts::default()),
-            None => system_conf::read_system_conf()
-                .map_err(|error| format!("/etc/resolv.conf: {error}"))?,
+            None => system_conf::read_system_conf().map_err(failed)?,
         };
         options.timeout = ANSWER;
         options.attempts = 2;
@@ -46,58 +50,53 @@ impl Resolver {
         let mut builder =
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
-        let built = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self(built))
+        let asked = builder.build().map_err(failed)?;
+        Ok(Self { asked, name })
     }
 
     /// What DNS says of each host; an error where it says nothing of any.
     pub(super) async fn zones(&self, hosts: &[&str]) -> Result<Vec<Zone>, String> {
-        let (turns, deadline) = (Arc::new(Semaphore::new(HOSTS)), Instant::now() + ALL);
-        let mut asking = JoinSet::new();
-        for host in hosts {
-            let name = absolute(host)?;
-            let (resolver, turns) = (self.clone(), Arc::clone(&turns));
-            asking.spawn(async move {
-                let _turn = turns.acquire().await;
-                resolver.zone(name, deadline).await
-            });
-        }
-        let mut zones = asking.join_all().await;
-        zones.sort_by(|one, other| one.host.cmp(&other.host));
+        let (turns, deadline) = (Semaphore::new(HOSTS), Instant::now() + ALL);
+        let names = hosts.iter().map(|host| absolute(host));
+        let names = names.collect::<Result<Vec<_>, _>>()?;
+        let asking = names.into_iter().map(|name| async {
+            let _turn = turns.acquire().await;
+            self.zone(name, deadline).await
+        });
+        let zones = join_all(asking).await;
         match zones.iter().map(silence).collect::<Option<Vec<_>>>() {
-            Some(reasons) => Err(reasons
-                .first()
-                .map_or(LATE.to_owned(), |it| (*it).to_owned())),
+            Some(reasons) => {
+                let reason = reasons.first().copied().unwrap_or(LATE);
+                Err(format!("{}: {reason}", self.name))
+            }
             None => Ok(zones),
         }
     }
 
     async fn zone(&self, host: Name, deadline: Instant) -> Zone {
-        let mut services = Vec::new();
-        for service in &SERVICES {
-            let records = match Name::from_ascii(service.label)
-                .and_then(|label| label.append_domain(&host))
-            {
-                Ok(name) => self.services(name, deadline).await,
-                Err(error) => Err(error.to_string()),
-            };
-            services.push((service, records));
-        }
-        let mut names = BTreeSet::from([shown(&host)]);
+        let (host, resolver) = (&host, self);
+        let asking = SERVICES.iter().map(|service| async move {
+            let label = Name::from_ascii(service.label);
+            match label.and_then(|label| label.append_domain(host)) {
+                Ok(name) => (service, resolver.services(name, deadline).await),
+                Err(error) => (service, Err(error.to_string())),
+            }
+        });
+        let services = join_all(asking).await;
         let records = services
             .iter()
             .filter_map(|(_, records)| records.as_ref().ok());
-        names.extend(records.flatten().map(|record| record.target.clone()));
+        let mut names: BTreeSet<_> = records.flatten().map(|it| it.target.clone()).collect();
+        names.insert(shown(host));
         names.remove(".");
-        let mut targets = BTreeMap::new();
-        for name in names {
+        let asking = names.into_iter().map(|name| async {
             let target = self.target(&name, deadline).await;
-            targets.insert(name, target);
-        }
+            (name, target)
+        });
         Zone {
-            host: shown(&host),
+            host: shown(host),
             services,
-            targets,
+            targets: join_all(asking).await.into_iter().collect(),
         }
     }
 
@@ -155,7 +154,7 @@ impl Resolver {
         kind: RecordType,
         deadline: Instant,
     ) -> Result<Vec<RData>, String> {
-        let answer = timeout_at(deadline, self.0.lookup(name, kind)).await;
+        let answer = timeout_at(deadline, self.asked.lookup(name, kind)).await;
         match answer.map_err(|_| LATE.to_owned())? {
             Ok(found) => {
                 let records = found.answers().iter().take(RECORDS);
