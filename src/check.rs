@@ -59,7 +59,7 @@ fn machine(config: &Config, options: &Options) -> Vec<Finding> {
     if !options.offline {
         findings.extend(network(config, options, &running));
     }
-    findings.extend(limits::examine(config, &running));
+    findings.extend(limits::examine(config, &running, options.offline));
     findings.extend(storage::examine(config));
     findings.extend(clock::examine(config));
     findings

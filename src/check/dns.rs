@@ -9,7 +9,12 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use portcullis_config::{Config, Protocol};
 
 use super::finding::{Finding, Subject};
-use lookup::Resolver;
+use lookup::{Answers, Resolver};
+
+/// Hosts without an answer that are named; the others are counted.
+const SHOWN: usize = 5;
+
+const ASK_AGAIN: &str = "ask again, or another server with --resolver ADDRESS:PORT";
 
 /// A record that leads to a listener.
 #[derive(Debug, PartialEq, Eq)]
@@ -134,27 +139,37 @@ pub(super) async fn examine(
     if hosts.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let asked = match Resolver::new(server) {
+    let Answers { zones, silent } = match Resolver::new(server) {
         Ok(resolver) => resolver.zones(&hosts).await,
-        Err(reason) => Err(reason),
+        Err(reason) => return (Vec::new(), vec![not_examined(&reason)]),
     };
-    match asked {
-        Ok(zones) => {
-            let judged = zones
-                .iter()
-                .flat_map(|zone| judge::judge(zone, config, is_own));
-            let findings = judged.collect();
-            (zones, findings)
-        }
-        Err(reason) => {
-            let what = format!("DNS was not examined: {reason}");
-            let cure = "--resolver ADDRESS:PORT asks another server, --offline none";
-            (
-                Vec::new(),
-                vec![Finding::note(Subject::Dns, what).with_cure(cure)],
-            )
-        }
+    let judged = zones.iter();
+    let judged = judged.flat_map(|zone| judge::judge(zone, config, is_own));
+    let mut findings: Vec<_> = judged.collect();
+    findings.extend(unanswered(zones.is_empty(), &silent));
+    (zones, findings)
+}
+
+fn not_examined(reason: &str) -> Finding {
+    let what = format!("DNS was not examined: {reason}");
+    let cure = "--resolver ADDRESS:PORT asks another server, --offline none";
+    Finding::note(Subject::Dns, what).with_cure(cure)
+}
+
+/// One line for all hosts that DNS was silent about.
+fn unanswered(is_all: bool, silent: &[(String, String)]) -> Option<Finding> {
+    let (_, reason) = silent.first()?;
+    if is_all {
+        return Some(not_examined(reason));
     }
+    let named: Vec<_> = silent.iter().map(|(host, _)| host.as_str()).collect();
+    let (shown, more) = named.split_at(named.len().min(SHOWN));
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let what = format!("{}{more} could not be examined: {reason}", shown.join(", "));
+    Some(Finding::warning(Subject::Dns, what, ASK_AGAIN))
 }
 
 /// Whether a host is one that public DNS does not know: an address, or a name of RFC 6761 that stands for this
@@ -169,4 +184,43 @@ pub(super) fn is_of_this_machine(host: &str) -> bool {
 /// Whether this machine has an address: only then can it be bound.
 fn is_own(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_without_an_answer_are_one_line() {
+        let silent: Vec<_> = (0..7)
+            .map(|number| (format!("h{number}.example"), "no answer".to_owned()))
+            .collect();
+        let said = |is_all, silent: &[_]| unanswered(is_all, silent).map(|it| it.to_string());
+        assert_eq!(said(false, &[]), None);
+        let some = said(false, &silent).unwrap();
+        assert!(some.starts_with("warning: h0.example, h1"), "{some}");
+        assert!(
+            some.contains("h4.example and 2 more could not be examined: no answer: ask again"),
+            "{some}"
+        );
+        let all = said(true, &silent).unwrap();
+        assert!(
+            all.starts_with("note: DNS was not examined: no answer"),
+            "{all}"
+        );
+    }
+
+    #[test]
+    fn names_that_dns_does_not_know_are_not_asked_for() {
+        for host in [
+            "localhost",
+            "a.localhost",
+            "[::1]",
+            "127.0.0.1",
+            "x.invalid",
+        ] {
+            assert!(is_of_this_machine(host), "{host}");
+        }
+        assert!(!is_of_this_machine("localhost.example.org"));
+    }
 }

@@ -20,16 +20,18 @@ struct Facts {
     queue: Option<u32>,
     /// `net.ipv4.ip_unprivileged_port_start`
     first_free_port: Option<u16>,
-    is_root: bool,
+    /// Whether what others may not open would not be noticed by trying.
+    is_untried: bool,
 }
 
 /// Compares what `config` wants with what the system allows.
-pub(super) fn examine(config: &Config, running: &Running) -> Vec<Finding> {
-    judge(config, Facts::gather(running))
+/// `is_offline`: no port is tried.
+pub(super) fn examine(config: &Config, running: &Running, is_offline: bool) -> Vec<Finding> {
+    judge(config, Facts::gather(running, is_offline))
 }
 
 impl Facts {
-    fn gather(running: &Running) -> Self {
+    fn gather(running: &Running, is_offline: bool) -> Self {
         let of_node = running.pid().and_then(files_of);
         Self {
             // The node raises its soft limit as far as the hard one.
@@ -37,7 +39,8 @@ impl Facts {
             is_of_node: of_node.is_some(),
             queue: number("/proc/sys/net/core/somaxconn"),
             first_free_port: number("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
-            is_root: rustix::process::geteuid().is_root(),
+            is_untried: *running == Running::No
+                && (is_offline || rustix::process::geteuid().is_root()),
         }
     }
 }
@@ -103,9 +106,9 @@ fn queue(config: &Config, facts: Facts) -> Vec<Finding> {
         .collect()
 }
 
-/// Whoever is not root is told of these where the port is tried.
+/// Whoever lacks the privilege is told of these where the port is tried.
 fn low_ports(config: &Config, facts: Facts) -> Option<Finding> {
-    let first = facts.first_free_port.filter(|_| facts.is_root)?;
+    let first = facts.first_free_port.filter(|_| facts.is_untried)?;
     let binds = config
         .listeners
         .values()
@@ -118,7 +121,7 @@ fn low_ports(config: &Config, facts: Facts) -> Option<Finding> {
         return None;
     }
     let what = format!(
-        "this check runs as root, but other users may not open {}",
+        "only root, or a program with the capability, may open {}",
         low.join(", ")
     );
     let cure = "if the node has a user of its own, give its service AmbientCapabilities=CAP_NET_BIND_SERVICE, \
@@ -137,7 +140,7 @@ mod tests {
         is_of_node: false,
         queue: Some(65_535),
         first_free_port: Some(1024),
-        is_root: false,
+        is_untried: false,
     };
 
     fn said(set: &[&str], facts: Facts) -> String {
@@ -167,7 +170,7 @@ mod tests {
         let facts = Facts {
             files: Some(1024),
             queue: Some(128),
-            is_root: true,
+            is_untried: true,
             ..AMPLE
         };
         let set = [
@@ -182,7 +185,7 @@ mod tests {
             "LimitNOFILE=",
             "listener.low.socket.backlog is 1024, but the kernel keeps 128",
             "net.core.somaxconn=1024",
-            "may not open 127.0.0.1:700",
+            "may open 127.0.0.1:700",
             "CAP_NET_BIND_SERVICE",
         ] {
             assert!(said.contains(part), "{part} is not in\n{said}");

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use actors::listener::try_open;
-use portcullis_config::{Bind, Config, ListenerConfig};
+use futures_util::future::join_all;
+use portcullis_config::{Bind, Config, ListenerConfig, Protocol};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use tokio::net::UnixStream;
-use tokio::task::JoinSet;
 
 use super::dns::{Endpoint, Zone};
 use super::finding::{Finding, Subject};
@@ -112,17 +112,12 @@ fn file_fault(listener: &ListenerConfig, bind: &Bind, path: &Path) -> Option<Fin
 /// With a node: whether it is the one that answers.
 async fn answering(config: &Config, running: Running) -> Vec<Finding> {
     let host = config.hosts.keys().next();
-    let host = host.map_or("localhost", |host| host.as_str()).to_owned();
-    let mut trying = JoinSet::new();
-    for (index, (listener, bind)) in binds(config).enumerate() {
-        let (expected, host, bind) = (expected(listener), host.clone(), bind.clone());
-        trying.spawn(async move { (index, try_bind(&bind, expected, &host).await) });
-    }
-    let mut tried = trying.join_all().await;
-    tried.sort_by_key(|(index, _)| *index);
+    let host = host.map_or("localhost", |host| host.as_str());
+    let tried = binds(config).map(|(listener, bind)| try_bind(bind, expected(listener), host));
+    let tried = join_all(tried).await;
     let faults = binds(config)
         .zip(tried)
-        .filter_map(|((listener, bind), (_, tried))| {
+        .filter_map(|((listener, bind), tried)| {
             Some(silent(listener, bind, &tried.err()?, running))
         });
     faults.collect()
@@ -134,10 +129,10 @@ fn expected(listener: &ListenerConfig) -> Expected {
         .proxy_protocol
         .as_ref()
         .is_some_and(|it| it.required);
-    match listener.protocol.word() {
+    match listener.protocol {
         _ if is_behind_proxy => Expected::Connection,
         _ if listener.tls.implicit => Expected::Tls,
-        "c2s" => Expected::Stream,
+        Protocol::C2s => Expected::Stream,
         _ => Expected::Connection,
     }
 }
@@ -199,39 +194,36 @@ fn silent(listener: &ListenerConfig, bind: &Bind, fault: &Fault, running: Runnin
 async fn reachable(mut endpoints: Vec<Endpoint>) -> Vec<Finding> {
     endpoints.sort_by_key(|endpoint| (endpoint.address, endpoint.service.is_direct));
     endpoints.dedup_by_key(|endpoint| (endpoint.address, endpoint.service.is_direct));
+    if endpoints.is_empty() {
+        return Vec::new();
+    }
     let beyond = endpoints.len().saturating_sub(MAX_ENDPOINTS);
     endpoints.truncate(MAX_ENDPOINTS);
-    let mut trying = JoinSet::new();
-    for endpoint in endpoints {
-        trying.spawn(async move {
-            let expected = match endpoint.service.is_direct {
-                true => Expected::Tls,
-                false => Expected::Stream,
-            };
-            let tried = probe(endpoint.address, expected, &endpoint.host).await;
-            (endpoint, tried)
-        });
-    }
-    let tried = trying.join_all().await;
-    let mut findings: Vec<_> = tried
-        .iter()
-        .filter_map(|(endpoint, tried)| Some(unreachable(endpoint, tried.as_ref().err()?)))
+    let tried = join_all(endpoints.iter().map(try_endpoint)).await;
+    let faults = endpoints.iter().zip(tried);
+    let mut findings: Vec<_> = faults
+        .filter_map(|(endpoint, tried)| Some(unreachable(endpoint, &tried.err()?)))
         .collect();
-    findings.sort_by(|one, other| one.what.cmp(&other.what));
-    if !tried.is_empty() {
-        let (count, more) = (
-            tried.len(),
-            match beyond {
-                0 => String::new(),
-                beyond => format!(", {beyond} more were not"),
-            },
-        );
-        let what =
-            format!("addresses that DNS gives were tried from this machine only: {count}{more}");
-        let cure = "a firewall may still keep others away, try from elsewhere too";
-        findings.push(Finding::note(Subject::Ports, what).with_cure(cure));
-    }
+    let more = match beyond {
+        0 => String::new(),
+        beyond => format!(", {beyond} more were not"),
+    };
+    let what = format!(
+        "addresses that DNS gives were tried from this machine only: {}{more}",
+        endpoints.len()
+    );
+    let cure = "a firewall may still keep others away, try from elsewhere too";
+    findings.push(Finding::note(Subject::Ports, what).with_cure(cure));
     findings
+}
+
+async fn try_endpoint(endpoint: &Endpoint) -> Result<(), Fault> {
+    let expected = match (endpoint.service.is_direct, endpoint.service.protocol) {
+        (true, _) => Expected::Tls,
+        (false, Protocol::C2s) => Expected::Stream,
+        (false, _) => Expected::Connection,
+    };
+    probe(endpoint.address, expected, &endpoint.host).await
 }
 
 fn unreachable(endpoint: &Endpoint, fault: &Fault) -> Finding {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use portcullis_config::{Bind, Config, ListenerConfig};
 
-use super::{Service, Srv, Target, Zone};
+use super::{ASK_AGAIN, Service, Srv, Target, Zone};
 use crate::check::finding::{Finding, Subject};
 
 /// Which families of addresses a port is served for.
@@ -75,8 +75,7 @@ pub(super) fn judge(zone: &Zone, config: &Config, is_own: impl Fn(IpAddr) -> boo
             Ok(records) => findings.extend(judge_service(zone, service, records, &served)),
             Err(reason) => {
                 let what = format!("{}.{}: {reason}", service.label, zone.host);
-                let cure = "ask again, or another server with --resolver ADDRESS:PORT";
-                findings.push(Finding::warning(Subject::Dns, what, cure));
+                findings.push(warning(what, ASK_AGAIN));
             }
         }
         if served.is_any() {
@@ -115,26 +114,29 @@ fn judge_service(
     }
     let astray = records.iter().filter(|record| !served.has(record.port));
     astray
-        .map(|record| {
-            let Srv { target, port } = record;
-            let tls = match service.is_direct {
-                true => "with TLS from the first byte",
-                false => "without tls.implicit",
-            };
-            let what = format!(
-                "{name} leads to {target}:{port}, but no {} listener {tls} serves port {port}",
-                service.protocol.word()
-            );
-            let cure = match served.ports.keys().next() {
-                Some(port) => format!(
-                    "correct the port in the zone ({port} is served), or let a listener serve it; right where \
-                     something forwards that port"
-                ),
-                None => "take the record out of the zone, or add such a listener".to_owned(),
-            };
-            warning(what, cure)
-        })
+        .map(|record| leads_astray(&name, service, record, served))
         .collect()
+}
+
+/// A record with a port that no listener serves.
+fn leads_astray(name: &str, service: &Service, record: &Srv, served: &Served) -> Finding {
+    let Srv { target, port } = record;
+    let tls = match service.is_direct {
+        true => "with TLS from the first byte",
+        false => "without tls.implicit",
+    };
+    let what = format!(
+        "{name} leads to {target}:{port}, but no {} listener {tls} serves port {port}",
+        service.protocol.word()
+    );
+    let cure = match served.ports.keys().next() {
+        Some(port) => format!(
+            "correct the port in the zone ({port} is served), or let a listener serve it; right where \
+             something forwards that port"
+        ),
+        None => "take the record out of the zone, or add such a listener".to_owned(),
+    };
+    warning(what, cure)
 }
 
 /// No record: clients may find the host all the same, by its address and the customary port.
@@ -209,42 +211,39 @@ fn families(zone: &Zone, service: &Service, served: &Served) -> Vec<Finding> {
 
 /// The names to which records lead.
 fn targets(zone: &Zone) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let services = zone.services.iter();
-    let named: BTreeSet<_> = services
+    let records = services
         .filter_map(|(_, found)| found.as_ref().ok())
-        .flatten()
-        .map(|record| &record.target)
-        .collect();
-    for (name, Target { addresses, alias }) in &zone.targets {
-        let is_named = named.contains(name);
-        if let Some(alias) = alias.as_ref().filter(|_| is_named) {
+        .flatten();
+    let named: BTreeSet<_> = records.map(|record| &record.target).collect();
+    let named = zone.targets.iter().filter(|(name, _)| named.contains(name));
+    named
+        .flat_map(|(name, target)| judge_target(zone, name, target))
+        .collect()
+}
+
+fn judge_target(zone: &Zone, name: &str, target: &Target) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(alias) = &target.alias {
+        let what = format!(
+            "{name} is an alias of {alias}: the target of an SRV record must not be one (RFC 2782)"
+        );
+        let cure = format!(
+            "name {alias} in the SRV records, or give {name} addresses in place of the CNAME"
+        );
+        findings.push(warning(what, cure));
+    }
+    match &target.addresses {
+        Ok(found) if found.is_empty() => {
             let what = format!(
-                "{name} is an alias of {alias}: the target of an SRV record must not be one (RFC 2782)"
+                "{name} has no address, but SRV records of {} lead there",
+                zone.host
             );
-            let cure = format!(
-                "name {alias} in the SRV records, or give {name} addresses in place of the CNAME"
-            );
+            let cure = format!("add an A or AAAA record for {name} to its zone");
             findings.push(warning(what, cure));
         }
-        match addresses {
-            Ok(found) if found.is_empty() && is_named => {
-                let what = format!(
-                    "{name} has no address, but SRV records of {} lead there",
-                    zone.host
-                );
-                let cure = format!("add an A or AAAA record for {name} to its zone");
-                findings.push(warning(what, cure));
-            }
-            Err(reason) if is_named => {
-                let what = format!("addresses of {name}: {reason}");
-                findings.push(warning(
-                    what,
-                    "ask again, or another server with --resolver ADDRESS:PORT",
-                ));
-            }
-            _ => {}
-        }
+        Ok(_) => {}
+        Err(reason) => findings.push(warning(format!("addresses of {name}: {reason}"), ASK_AGAIN)),
     }
     findings
 }

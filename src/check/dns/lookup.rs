@@ -28,6 +28,15 @@ const RECORDS: usize = 32;
 
 const LATE: &str = "no answer in time";
 
+/// What came of the questions.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// The hosts of which DNS says something, be it that they are not known.
+    pub(super) zones: Vec<Zone>,
+    /// Those that it was silent about, and why.
+    pub(super) silent: Vec<(String, String)>,
+}
+
 /// Who is asked.
 pub(super) struct Resolver {
     asked: TokioResolver,
@@ -54,23 +63,25 @@ impl Resolver {
         Ok(Self { asked, name })
     }
 
-    /// What DNS says of each host; an error where it says nothing of any.
-    pub(super) async fn zones(&self, hosts: &[&str]) -> Result<Vec<Zone>, String> {
+    /// What DNS says of each host.
+    pub(super) async fn zones(&self, hosts: &[&str]) -> Answers {
         let (turns, deadline) = (Semaphore::new(HOSTS), Instant::now() + ALL);
-        let names = hosts.iter().map(|host| absolute(host));
-        let names = names.collect::<Result<Vec<_>, _>>()?;
-        let asking = names.into_iter().map(|name| async {
+        let asking = hosts.iter().map(|host| async {
             let _turn = turns.acquire().await;
-            self.zone(name, deadline).await
-        });
-        let zones = join_all(asking).await;
-        match zones.iter().map(silence).collect::<Option<Vec<_>>>() {
-            Some(reasons) => {
-                let reason = reasons.first().copied().unwrap_or(LATE);
-                Err(format!("{}: {reason}", self.name))
+            let zone = self.zone(absolute(host)?, deadline).await;
+            match silence(&zone) {
+                Some(reason) => Err(format!("{}: {reason}", self.name)),
+                None => Ok(zone),
             }
-            None => Ok(zones),
+        });
+        let mut answers = Answers::default();
+        for (host, asked) in hosts.iter().zip(join_all(asking).await) {
+            match asked {
+                Ok(zone) => answers.zones.push(zone),
+                Err(reason) => answers.silent.push(((*host).to_owned(), reason)),
+            }
         }
+        answers
     }
 
     async fn zone(&self, host: Name, deadline: Instant) -> Zone {
@@ -127,20 +138,13 @@ impl Resolver {
             self.ask(name.clone(), RecordType::AAAA, deadline),
             self.ask(name, RecordType::CNAME, deadline),
         );
-        let address = |record| match record {
-            RData::A(address) => Some(IpAddr::V4(address.0)),
-            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-            _ => None,
-        };
         let alias = |record| match record {
             RData::CNAME(alias) => Some(shown(&alias.0)),
             _ => None,
         };
         Target {
-            addresses: v4.and_then(|v4| {
-                let all = v4.into_iter().chain(v6?);
-                Ok(all.filter_map(address).collect())
-            }),
+            addresses: v4
+                .and_then(|v4| Ok(v4.into_iter().chain(v6?).filter_map(address).collect())),
             alias: aliases
                 .ok()
                 .and_then(|found| found.into_iter().find_map(alias)),
@@ -163,6 +167,14 @@ impl Resolver {
             Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+fn address(record: RData) -> Option<IpAddr> {
+    match record {
+        RData::A(address) => Some(IpAddr::V4(address.0)),
+        RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+        _ => None,
     }
 }
 
