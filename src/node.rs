@@ -18,7 +18,7 @@ use actors::password::{PasswordWorkers, load_server_secret};
 use actors::router::Router;
 use actors::store::{self, Storage};
 use actors::supervise::{ActorPath, Slot, Tree, install_panic_hook};
-use actors::tls::Certificates;
+use actors::tls::{CertificateWatch, Certificates};
 use portcullis_config::Config;
 
 pub(crate) use error::StartError;
@@ -97,6 +97,7 @@ impl Node {
             "hosts",
             "components",
             "firewall",
+            "certificates",
             "bus",
             "node",
             "storage",
@@ -126,7 +127,7 @@ async fn start_router(core: &Arc<Core>) -> Result<Slot<Router>, StartError> {
     Ok(router)
 }
 
-/// Starts what looks after the threads, the store and the link to other nodes.
+/// Starts what looks after the threads, the store, the certificates and the link to other nodes.
 fn start_attendants(core: &Arc<Core>, watch: store::Watch) -> Result<(), StartError> {
     let control = actix_rt::Arbiter::current();
     let workers = core.workers.clone();
@@ -137,6 +138,11 @@ fn start_attendants(core: &Arc<Core>, watch: store::Watch) -> Result<(), StartEr
         .spawn(ActorPath::root("storage"), &control, move |_| {
             Storage::new(watch.clone())
         })?;
+    let certificates = core.certificates.clone();
+    let path = ActorPath::root("certificates");
+    core.tree.spawn(path, &control, move |_| {
+        CertificateWatch::new(certificates.clone())
+    })?;
     let mut incarnation = 0;
     core.tree
         .spawn(ActorPath::root("bus"), &control, move |_| {

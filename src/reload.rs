@@ -15,7 +15,6 @@ use actors::firewall;
 use actors::listener::Sockets;
 use actors::offer::ask;
 use actors::router::{HostsChanged, read_groups};
-use actors::tls::Certificates;
 use portcullis_config::{Config, Diff, Loaded, Sources};
 
 use crate::node::{Node, descriptors};
@@ -82,7 +81,7 @@ fn check(core: &Core, sockets: &Sockets, sources: &Sources) -> Result<Checked, V
     let mut problems = changes::needing_restart(&diff);
     problems.extend(sockets.missing(&config));
     let mut warnings = lines(&warnings);
-    match Certificates::check(&config) {
+    match core.certificates.check_next(&config) {
         Ok(more) => warnings.extend(more),
         Err(more) => problems.extend(lines(&more)),
     }

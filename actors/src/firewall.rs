@@ -18,7 +18,6 @@
 mod branch;
 mod chain;
 mod fetched_list;
-mod file_watch;
 mod files;
 mod geoip;
 mod last_good;

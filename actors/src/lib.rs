@@ -10,6 +10,7 @@ pub mod connection;
 pub mod core;
 mod decide;
 pub mod delivery;
+mod file_watch;
 pub mod firewall;
 pub mod groups;
 pub mod handle;

@@ -1,96 +1,59 @@
 //! Certificates and the TLS settings that listeners serve with.
 //!
-//! [`Certificates`] is a handle: what it serves is an immutable snapshot that [`Certificates::reload`] replaces as a whole, so
-//! that every way of choosing a certificate changes in the same moment. Handshakes under way and established
-//! sessions keep what they began with. A reload that meets one bad file changes nothing.
+//! [`Certificates`] is a handle: what it serves is an immutable snapshot that is replaced as a whole, so that every way
+//! of choosing a certificate changes in the same moment. Handshakes under way and established sessions keep what they
+//! began with. A change that meets one bad file changes nothing. Who changes it: [`Certificates::reload`], with the
+//! rest of the configuration, and [`Certificates::look`], when files are no longer what they were.
 //!
-//! Which certificate a client sees: on a direct TLS listener that of the host in its SNI, after STARTTLS that of the host in the
-//! stream's `to`; if that host has none of its own, the listener's (which is `tls.default` unless it names
-//! another); else the self-signed one from the data directory, made on first need for all hosts together.
+//! - `plan`: what of the configuration concerns certificates;
+//! - `gathered`, `contents`, `directory`: the files of it, read once, and which of those of a directory are pairs;
+//! - `files`: a pair; `loaded`: all of them, and the one rule by which a client is shown one;
+//! - `examine`, `chain`, `trial`: what `portcullis check` looks at;
+//! - `server`: the settings of rustls to which a handshake adds the pair; `handshake`: the handshake;
+//! - `watch`: the actor that looks after the files.
 
 mod any_certificate;
 mod chain;
+mod contents;
+mod directory;
 mod examine;
 mod files;
+mod gathered;
 pub(crate) mod handshake;
+mod loaded;
 mod plan;
+mod report;
 pub(crate) mod roots;
 mod self_signed;
 mod server;
 mod trial;
+mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use portcullis_config::Config;
+use rustls::server::ClientHello;
 use rustls::{ServerConfig, ServerConnection};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use xmpp::stream::TlsFacts;
 
 pub(crate) use any_certificate::AnyCertificate;
 pub use chain::{Chain, Trust};
 pub use examine::{Examination, Examined};
-pub use files::CertificateState;
-use files::Pair;
-use plan::{ListenerPlan, Plan, certificate_name};
-use server::Templates;
+pub use report::{CertificateProblem, CertificateReport, CertificateRow, CertificateState};
 pub use trial::try_handshake;
+pub use watch::{CertificateWatch, CertificateWatchReport};
 
-/// A certificate or key that can not be used.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{section}: {}: {reason}", file.display())]
-pub struct CertificateProblem {
-    /// Where the configuration names the file.
-    pub section: String,
-    /// The file.
-    pub file: PathBuf,
-    /// What is wrong with it, and what to do.
-    pub reason: String,
-}
-
-/// One certificate in use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateReport {
-    /// Where the configuration names it, or `self-signed`.
-    pub section: String,
-    /// The certificate's file.
-    pub file: PathBuf,
-    /// The domains it holds for.
-    pub names: Vec<String>,
-    /// SHA-256 of the certificate, in hexadecimal.
-    pub fingerprint: String,
-    /// End of its validity, in seconds since 1970 (UTC).
-    pub not_after: i64,
-    /// Whether it is valid now, and for how long.
-    pub state: CertificateState,
-    /// Configured hosts that clients reach with it and that it does not hold for.
-    pub missing_hosts: Vec<String>,
-}
-
-impl CertificateReport {
-    /// A warning for the operator, if there is reason for one.
-    #[must_use]
-    pub fn warning(&self) -> Option<String> {
-        let place = format!("{}: {}", self.section, self.file.display());
-        match &self.state {
-            CertificateState::Valid if self.missing_hosts.is_empty() => None,
-            CertificateState::Valid => Some(format!(
-                "{place}: does not hold for {}",
-                self.missing_hosts.join(", ")
-            )),
-            CertificateState::Expiring { days } => Some(format!("{place}: expires in {days} days")),
-            CertificateState::Expired => {
-                Some(format!("{place}: has expired, and is used nevertheless"))
-            }
-            CertificateState::NotYetValid => Some(format!(
-                "{place}: is not valid yet, and is used nevertheless"
-            )),
-        }
-    }
-}
+use files::now;
+use gathered::Gathered;
+use loaded::Loaded;
+use plan::{Plan, certificate_name};
+use server::{Settings, Templates};
 
 /// The certificates of a node and the TLS settings made of them. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -101,45 +64,57 @@ pub struct Certificates {
 struct Shared {
     templates: Templates,
     current: ArcSwap<Snapshot>,
+    /// Held by whoever makes the next snapshot of the current one.
+    changing: Mutex<()>,
+    looks: Looks,
+}
+
+/// What came of looking at the files.
+#[derive(Default)]
+struct Looks {
+    changed: AtomicU64,
+    refused: AtomicU64,
+    /// Why the files on disk are not those in use; empty when they are.
+    problems: Mutex<Vec<String>>,
+}
+
+/// How often changed files were found, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookCounts {
+    /// They were taken over.
+    pub changed: u64,
+    /// One was bad, and all stayed as it was.
+    pub refused: u64,
 }
 
 /// What is served from one load to the next.
 struct Snapshot {
-    listeners: HashMap<String, Served>,
-    pairs: Vec<(Arc<Pair>, Vec<String>)>,
-}
-
-struct Served {
-    /// Shown to clients that name no host which has a certificate of its own.
-    fallback: Arc<Pair>,
-    direct: Arc<ServerConfig>,
-    /// By host; the certificate is chosen before the handshake.
-    starttls: HashMap<String, Arc<ServerConfig>>,
+    plan: Plan,
+    loaded: Loaded,
+    settings: HashMap<String, Settings>,
 }
 
 impl Certificates {
-    /// Loads every certificate that `config` names, and makes the self-signed one in the data directory if a listener
+    /// Loads every certificate of `config`, and makes the self-signed one in the data directory if a listener
     /// needs it.
     ///
     /// # Errors
-    /// Every problem with every file.
+    /// Every problem with every file that the configuration names.
     pub fn load(config: &Config) -> Result<Self, Vec<CertificateProblem>> {
-        Self::from_plan(&Plan::of(config))
+        Self::from_plan(Plan::of(config))
     }
 
-    /// Loads every certificate that `config` names and says what there is to warn of; makes and keeps nothing.
+    /// Loads every certificate of a configuration that is to follow the one in force, and says what there is to warn of;
+    /// makes and keeps nothing. A file that was good must not have become bad.
     ///
     /// # Errors
-    /// Every problem with every file.
-    pub fn check(config: &Config) -> Result<Vec<String>, Vec<CertificateProblem>> {
+    /// Every problem with every file that the configuration names or that is in use.
+    pub fn check_next(&self, config: &Config) -> Result<Vec<String>, Vec<CertificateProblem>> {
         let mut plan = Plan::of(config);
         plan.may_make_self_signed = false;
-        let loaded = Loaded::read(&plan)?;
-        Ok(loaded
-            .pairs
-            .iter()
-            .filter_map(|(pair, hosts)| pair.report(hosts).warning())
-            .collect())
+        let next = Loaded::of(&plan, Gathered::read(&plan))?;
+        next.follows(&self.shared.current.load().loaded)?;
+        Ok(next.warnings())
     }
 
     /// Loads everything anew, for handshakes from now on.
@@ -147,214 +122,238 @@ impl Certificates {
     /// # Errors
     /// Every problem with every file; then everything stays as it was.
     pub fn reload(&self, config: &Config) -> Result<(), Vec<CertificateProblem>> {
-        self.apply(&Plan::of(config))
+        self.apply(Plan::of(config))
     }
 
-    fn apply(&self, plan: &Plan) -> Result<(), Vec<CertificateProblem>> {
-        let snapshot = Snapshot::make(plan, &self.shared.templates)?;
-        snapshot.log();
+    fn apply(&self, plan: Plan) -> Result<(), Vec<CertificateProblem>> {
+        let _changing = self.shared.changing.lock();
+        let gathered = Gathered::read(&plan);
+        self.replace(plan, gathered)
+    }
+
+    fn replace(&self, plan: Plan, gathered: Gathered) -> Result<(), Vec<CertificateProblem>> {
+        let loaded = Loaded::of(&plan, gathered)?;
+        let old = self.shared.current.load();
+        loaded.follows(&old.loaded)?;
+        let snapshot = Snapshot::new(plan, loaded, &self.shared.templates);
+        snapshot.log(Some(&old.loaded));
         self.shared.current.store(Arc::new(snapshot));
+        self.shared.looks.problems.lock().clear();
         Ok(())
     }
 
-    fn from_plan(plan: &Plan) -> Result<Self, Vec<CertificateProblem>> {
+    fn from_plan(plan: Plan) -> Result<Self, Vec<CertificateProblem>> {
         let templates = Templates::new();
-        let snapshot = Snapshot::make(plan, &templates)?;
-        snapshot.log();
+        let loaded = Loaded::of(&plan, Gathered::read(&plan))?;
+        let snapshot = Snapshot::new(plan, loaded, &templates);
+        snapshot.log(None);
         Ok(Self {
             shared: Arc::new(Shared {
                 templates,
                 current: ArcSwap::from_pointee(snapshot),
+                changing: Mutex::new(()),
+                looks: Looks::default(),
             }),
         })
     }
 
-    /// Settings for a handshake at the start of a connection; the certificate follows the client's SNI. `None` if the
-    /// listener has no TLS or is not known.
-    #[must_use]
-    pub fn direct(&self, listener: &str) -> Option<Arc<ServerConfig>> {
-        self.shared
-            .current
-            .load()
-            .listeners
-            .get(listener)
-            .map(|served| Arc::clone(&served.direct))
+    /// Reads the files again and takes them over if one is not what it was, or if one has become valid or has
+    /// expired that another may stand in for. It blocks. True if something changed.
+    ///
+    /// # Errors
+    /// Every problem with every file; then everything stays as it was. A problem that was there at the last look is
+    /// not counted again.
+    fn look(&self) -> Result<bool, Vec<CertificateProblem>> {
+        let _changing = self.shared.changing.lock();
+        let current = self.shared.current.load_full();
+        let gathered = Gathered::read(&current.plan);
+        let is_due = current.loaded.next_change.is_some_and(|at| at <= now());
+        if gathered.digest == current.loaded.digest && !is_due {
+            self.shared.looks.problems.lock().clear();
+            return Ok(false);
+        }
+        let looks = &self.shared.looks;
+        match self.replace(current.plan.clone(), gathered) {
+            Ok(()) => {
+                looks.changed.fetch_add(1, Ordering::Relaxed);
+                Ok(true)
+            }
+            Err(problems) => {
+                let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                if std::mem::replace(&mut *looks.problems.lock(), told.clone()) != told {
+                    looks.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(problems)
+            }
+        }
     }
 
-    /// Settings for a handshake after STARTTLS on a stream to `host`. `None` if the listener has no TLS or is not
-    /// known, or the host is not.
-    #[must_use]
-    pub fn starttls(&self, listener: &str, host: &str) -> Option<Arc<ServerConfig>> {
-        self.shared
-            .current
-            .load()
-            .listeners
-            .get(listener)?
-            .starttls
-            .get(host)
-            .map(Arc::clone)
+    /// Settings for the handshake of a client that says `hello` on our address `local`. After STARTTLS `host` is
+    /// the one of the stream, else the client's SNI names it. `None` if the listener has no TLS, or is not known, or
+    /// the host is not.
+    pub(crate) fn settings(
+        &self,
+        listener: &str,
+        host: Option<&str>,
+        local: Option<SocketAddr>,
+        hello: &ClientHello<'_>,
+    ) -> Option<Arc<ServerConfig>> {
+        let current = self.shared.current.load();
+        let (settings, loaded) = (current.settings.get(listener)?, &current.loaded);
+        if let Some(host) = host {
+            let name = certificate_name(host);
+            if !loaded.knows(&name) {
+                return None;
+            }
+            let pair = loaded.shown(listener, Some(&name), local)?;
+            return Some(settings.starttls(&pair.key));
+        }
+        // rustls has lower-cased the name.
+        let named = hello.server_name();
+        let is_unknown = named.is_some_and(|name| !loaded.knows(name));
+        if is_unknown && settings.rejects_unknown_sni {
+            return Some(settings.refusing());
+        }
+        let pair = loaded.shown(listener, named, local);
+        Some(pair.map_or_else(
+            || settings.refusing(),
+            |pair| settings.direct(hello, &pair.key),
+        ))
     }
 
-    /// The certificates that a listener shows: those of hosts, and what is shown for all other names.
-    /// None for a listener without TLS.
+    /// The certificates that a listener shows, each once. None for a listener without TLS.
     #[must_use]
     pub fn shown_by(&self, listener: &str) -> Vec<CertificateReport> {
         let current = self.shared.current.load();
-        let Some(served) = current.listeners.get(listener) else {
-            return Vec::new();
-        };
-        let is_other_fallback = |pair: &Arc<Pair>| {
-            let mut others = current.listeners.values();
-            !Arc::ptr_eq(pair, &served.fallback)
-                && others.any(|other| Arc::ptr_eq(pair, &other.fallback))
-        };
-        let shown = current
-            .pairs
-            .iter()
-            .filter(|(pair, _)| !is_other_fallback(pair));
-        shown.map(|(pair, hosts)| pair.report(hosts)).collect()
+        let rows = current.plan.listener(listener);
+        let rows = rows
+            .map(|plan| current.loaded.rows_of(plan))
+            .unwrap_or_default();
+        let mut shown: Vec<CertificateReport> = Vec::new();
+        for CertificateRow { certificate, .. } in rows {
+            let same = |one: &CertificateReport| {
+                (&one.section, &one.file) == (&certificate.section, &certificate.file)
+            };
+            if !shown.iter().any(same) {
+                shown.push(certificate);
+            }
+        }
+        shown
+    }
+
+    /// Which certificate each listener shows to whom, in the order of their names.
+    #[must_use]
+    pub fn rows(&self) -> Vec<CertificateRow> {
+        let current = self.shared.current.load();
+        current.loaded.rows(&current.plan)
     }
 
     /// Every certificate in use, with its state now.
     #[must_use]
     pub fn report(&self) -> Vec<CertificateReport> {
-        self.shared
-            .current
-            .load()
-            .pairs
-            .iter()
-            .map(|(pair, hosts)| pair.report(hosts))
-            .collect()
+        self.shared.current.load().loaded.reports()
     }
-}
 
-/// Every certificate of a plan.
-struct Loaded {
-    /// By host: those that have their own.
-    hosts: HashMap<String, Arc<Pair>>,
-    /// By listener: what is shown for all other names.
-    listeners: BTreeMap<String, Arc<Pair>>,
-    /// Each pair once, with the hosts for which it is shown.
-    pairs: Vec<(Arc<Pair>, Vec<String>)>,
+    /// Why the files on disk are not those in use, each one line; empty when they are.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        self.shared.looks.problems.lock().clone()
+    }
+
+    /// What came of looking at the files.
+    #[must_use]
+    pub fn look_counts(&self) -> LookCounts {
+        let looks = &self.shared.looks;
+        LookCounts {
+            changed: looks.changed.load(Ordering::Relaxed),
+            refused: looks.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The directories in which a change concerns what is served.
+    fn directories(&self) -> Vec<PathBuf> {
+        self.shared.current.load().loaded.directories.clone()
+    }
 }
 
 impl Loaded {
-    fn read(plan: &Plan) -> Result<Self, Vec<CertificateProblem>> {
-        let mut problems = Vec::new();
-        let mut hosts = HashMap::new();
-        for (host, files) in &plan.hosts {
-            if let Some(files) = files {
-                match Pair::load(format!("host.\"{host}\".tls"), files) {
-                    Ok(pair) => drop(hosts.insert(host.clone(), Arc::new(pair))),
-                    Err(problem) => problems.push(problem),
-                }
-            }
-        }
-        let mut listeners = BTreeMap::new();
-        let mut self_signed = None;
-        for listener in &plan.listeners {
-            match Self::read_listener(plan, listener, &mut self_signed) {
-                Ok(Some(pair)) => drop(listeners.insert(listener.name.clone(), pair)),
-                Ok(None) => {}
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let mut loaded = Self {
-            hosts,
-            listeners,
-            pairs: Vec::new(),
-        };
-        loaded.list_pairs(plan);
-        Ok(loaded)
-    }
-
-    fn read_listener(
-        plan: &Plan,
-        listener: &ListenerPlan,
-        self_signed: &mut Option<Arc<Pair>>,
-    ) -> Result<Option<Arc<Pair>>, CertificateProblem> {
-        if let Some(files) = &listener.files {
-            return Pair::load(format!("listener.{}.tls", listener.name), files)
-                .map(|pair| Some(Arc::new(pair)));
-        }
-        if self_signed.is_none() && plan.may_make_self_signed {
-            *self_signed = Some(Arc::new(self_signed::load_or_make(plan)?));
-        }
-        Ok(self_signed.clone())
-    }
-
-    fn list_pairs(&mut self, plan: &Plan) {
-        let mut add = |pair: &Arc<Pair>, shown: Vec<String>| {
-            if !self.pairs.iter().any(|(known, _)| Arc::ptr_eq(known, pair)) {
-                self.pairs.push((Arc::clone(pair), shown));
-            }
-        };
-        for (host, pair) in &self.hosts {
-            add(pair, vec![host.clone()]);
-        }
-        let others: Vec<_> = plan
-            .hosts
+    /// What there is to warn of.
+    fn warnings(&self) -> Vec<String> {
+        let broken = self
+            .broken
             .iter()
-            .map(|(host, _)| host)
-            .filter(|host| !self.hosts.contains_key(*host))
-            .cloned()
-            .collect();
-        for pair in self.listeners.values() {
-            add(pair, others.clone());
+            .map(|problem| format!("{problem} (passed over)"));
+        let reports = self.reports();
+        let unproven = self.unproven();
+        let unproven = (!unproven.is_empty() && unproven != ["localhost"]).then(|| {
+            format!(
+                "tls: no certificate is found for {}: clients are shown a self-signed one",
+                unproven.join(", ")
+            )
+        });
+        let warnings = reports.iter().filter_map(CertificateReport::warning);
+        broken.chain(warnings).chain(unproven).collect()
+    }
+
+    fn reports(&self) -> Vec<CertificateReport> {
+        let pairs = self.pairs().into_iter();
+        pairs.map(|(pair, hosts)| pair.report(&hosts)).collect()
+    }
+
+    /// Refuses to follow if a file of a directory that is in use has become bad; one that is gone is gone.
+    fn follows(&self, old: &Loaded) -> Result<(), Vec<CertificateProblem>> {
+        let broken = self
+            .broken
+            .iter()
+            .filter(|problem| old.has(&problem.section, &problem.file));
+        let broken: Vec<_> = broken.cloned().collect();
+        match broken.is_empty() {
+            true => Ok(()),
+            false => Err(broken),
         }
-        self.pairs
-            .sort_by(|(one, _), (other, _)| one.section.cmp(&other.section));
     }
 }
 
 impl Snapshot {
-    fn make(plan: &Plan, templates: &Templates) -> Result<Self, Vec<CertificateProblem>> {
-        let loaded = Loaded::read(plan)?;
-        let mut listeners = HashMap::new();
-        for listener in &plan.listeners {
-            let Some(fallback) = loaded.listeners.get(&listener.name) else {
-                continue;
-            };
-            let chosen = |host: &str| loaded.hosts.get(host).unwrap_or(fallback);
-            let starttls = plan
-                .hosts
-                .iter()
-                .map(|(host, _)| (host.clone(), templates.fixed(listener, &chosen(host).key)))
-                .collect();
-            let by_name = loaded
-                .hosts
-                .iter()
-                .map(|(host, pair)| (certificate_name(host), Arc::clone(&pair.key)))
-                .collect();
-            let direct = templates.by_name(listener, by_name, &fallback.key);
-            let served = Served {
-                fallback: Arc::clone(fallback),
-                direct,
-                starttls,
-            };
-            listeners.insert(listener.name.clone(), served);
+    fn new(plan: Plan, loaded: Loaded, templates: &Templates) -> Self {
+        let settings = plan.listeners.iter();
+        let settings = settings
+            .map(|listener| (listener.name.clone(), templates.settings(&listener.offer)))
+            .collect();
+        Self {
+            plan,
+            loaded,
+            settings,
         }
-        Ok(Self {
-            listeners,
-            pairs: loaded.pairs,
-        })
     }
 
-    fn log(&self) {
-        for (pair, hosts) in &self.pairs {
-            let report = pair.report(hosts);
+    /// Says what is served that was not before.
+    fn log(&self, old: Option<&Loaded>) {
+        let known: Vec<_> = old.map(Loaded::reports).unwrap_or_default();
+        for report in self.loaded.reports() {
+            if known.contains(&report) {
+                continue;
+            }
             tracing::info!(
                 section = report.section,
+                file = %report.file.display(),
                 fingerprint = report.fingerprint,
                 not_after = day(report.not_after),
                 "certificate loaded"
             );
-            if let Some(warning) = report.warning() {
-                tracing::warn!("{warning}");
-            }
+        }
+        for row in self.loaded.rows(&self.plan) {
+            tracing::debug!(
+                listener = row.listener,
+                hosts = ?row.hosts,
+                interface = ?row.interface,
+                port = row.port,
+                fingerprint = row.certificate.fingerprint,
+                "certificate chosen"
+            );
+        }
+        for warning in self.loaded.warnings() {
+            tracing::warn!("{warning}");
         }
     }
 }

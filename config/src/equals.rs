@@ -61,6 +61,14 @@ const EQUALS: &[Equal] = &[
     equal("network.limits.unlimited", "unlimited_jids", ""),
     equal("network.limits.c2s.rate", "limits.c2s.rate", ""),
     equal("network.limits.c2s.burst", "limits.c2s.burst", ""),
+    equal("tls.directory", "certificates", ""),
+    equal("tls.profile", "tls_profile", ""),
+    equal("tls.groups", "curve and curves_list of ssl", ""),
+    equal(
+        "tls.tickets",
+        "no_ticket in options of ssl, the other way round",
+        "",
+    ),
     equal("tls.default.certificate", "ssl.certificate", ""),
     equal("tls.default.key", "ssl.key", ""),
     equal(
@@ -114,6 +122,47 @@ const EQUALS: &[Equal] = &[
         "listener.<name>.tls.disable_protocols",
         "protocol of ssl",
         "tlsDisableProtocols",
+    ),
+    equal("listener.<name>.tls.profile", "tls_profile", ""),
+    equal(
+        "listener.<name>.tls.disable_cipher_suites",
+        "ciphers and ciphersuites of ssl name those that are left instead",
+        "tlsDisableCipherSuites",
+    ),
+    equal(
+        "listener.<name>.tls.ignore_client_order",
+        "cipher_server_preference in options of ssl",
+        "tlsIgnoreClientOrder",
+    ),
+    equal(
+        "listener.<name>.tls.groups",
+        "curve and curves_list of ssl",
+        "",
+    ),
+    equal(
+        "listener.<name>.tls.tickets",
+        "no_ticket in options of ssl, the other way round",
+        "",
+    ),
+    equal(
+        "listener.<name>.tls.by_interface.<name>.certificate",
+        "certificate of c2s_direct_tls_ssl[\"192.0.2.1\"] and so on",
+        "",
+    ),
+    equal(
+        "listener.<name>.tls.by_interface.<name>.key",
+        "key of c2s_direct_tls_ssl[\"192.0.2.1\"] and so on",
+        "",
+    ),
+    equal(
+        "listener.<name>.tls.by_port.<name>.certificate",
+        "certificate of c2s_direct_tls_ssl[5223] and so on",
+        "",
+    ),
+    equal(
+        "listener.<name>.tls.by_port.<name>.key",
+        "key of c2s_direct_tls_ssl[5223] and so on",
+        "",
     ),
     equal(
         "listener.<name>.socket.backlog",

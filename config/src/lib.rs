@@ -71,7 +71,7 @@ pub use problem::{Place, Problem, Rejected, Severity};
 pub use schema::Reload;
 pub use secret::Secret;
 pub use storage::StorageConfig;
-pub use tls::{CertificateFiles, TlsConfig};
+pub use tls::{CertificateFiles, CipherSuite, Group, TlsConfig};
 pub use value::{
     Rate, parse_byte_rate, parse_duration, parse_rate, parse_size, show_duration, show_size,
 };

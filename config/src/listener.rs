@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use crate::checker::{Checker, Section, expected, text, wrong_one_of};
 use crate::network::Network;
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
-use crate::tls::CertificateFiles;
 
 pub(crate) mod address;
 mod binds;
@@ -16,12 +15,14 @@ pub(crate) mod policy;
 pub(crate) mod proxy;
 mod service;
 mod socket;
+pub(crate) mod tls;
 
-pub use policy::{ListenerLimits, ListenerTimeouts, ListenerTls, Traffic, WhenFull};
+pub use policy::{ListenerLimits, ListenerTimeouts, Traffic, WhenFull};
 pub use proxy::ProxyProtocol;
 pub use service::Protocol;
 use service::{LATER_PROTOCOLS, PROTOCOLS, service_of};
 pub use socket::{Keepalive, SocketConfig};
+pub use tls::ListenerTls;
 
 /// A listener's name: a lower-case letter, then up to 31 of `a-z`, `0-9` and `_`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -200,7 +201,7 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &AT_CAPACITY,
     ],
     tables: &[
-        &policy::TLS,
+        &tls::SECTION,
         &socket::SECTION,
         &policy::TIMEOUTS,
         &policy::LIMITS,
@@ -212,7 +213,8 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
 /// What listeners take from other sections.
 pub(crate) struct Inherited<'a> {
     pub(crate) network: &'a Network<'a>,
-    pub(crate) certificate: Option<&'a CertificateFiles>,
+    /// `[tls]`
+    pub(crate) tls: &'a Section<'a>,
 }
 
 pub(crate) fn read(
@@ -263,8 +265,9 @@ fn read_listener(
     let protocol = protocol.unwrap_or(Protocol::C2s);
     let (service, network) = (service_of(protocol), inherited.network);
     let max_connections = checker.optional_integer(section, &MAX_CONNECTIONS);
-    let tls = &section.child(policy::TLS.name);
-    let tls = policy::read_tls(checker, tls, inherited.certificate, service);
+    let tls_section = section.child(tls::SECTION.name);
+    let tls_section = tls_section.inheriting(inherited.tls);
+    let tls = tls::read(checker, &tls_section, service);
     let (socket, v6_only) = socket::read(checker, &section.child(socket::SECTION.name));
     let bound = max_connections.unwrap_or(network.config.max_connections);
     let limits = section.child(policy::LIMITS.name);
@@ -273,6 +276,8 @@ fn read_listener(
     let timeouts = section.child(policy::TIMEOUTS.name);
     let timeouts = timeouts.inheriting(&network.timeouts);
     let endpoints = binds::read(checker, section, &network.interfaces, service, tls.implicit);
+    let targets = endpoints.iter().map(|endpoint| &endpoint.target);
+    tls::check_places(checker, &tls_section, &tls, targets);
     let config = ListenerConfig {
         name,
         protocol,

@@ -59,12 +59,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, Rejected> {
 fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
     let node = node::read(checker, root);
     let network = network::read(checker, root);
-    let tls = tls::read(checker, root);
+    let tls_section = root.child(tls::SECTION.name);
+    let tls = tls::read(checker, &tls_section);
     let (limits, offline_messages) = limits::read(checker, root);
     let firewall = firewall::read(checker, root);
     let inherited = listener::Inherited {
         network: &network,
-        certificate: tls.default.as_ref(),
+        tls: &tls_section,
     };
     let listeners = listener::read(checker, root, &inherited);
     let inherited = host::Inherited {

@@ -47,6 +47,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("use_ipv4", "network.use_ipv4"),
     ("use_ipv6", "network.use_ipv6"),
     ("certificates", "tls.directory"),
+    ("tls_profile", "tls.profile"),
     ("ssl", "tls.default"),
     ("data_path", "node.data_directory"),
     ("admin_socket", "node.admin_socket"),

@@ -304,8 +304,9 @@ fn relative_paths_start_at_the_main_file() {
         ScriptSource::Shipped("x.pfw".to_owned()),
     ];
     assert_eq!(host.scripts, expected);
-    let listener = loaded.config.listeners.values().next().unwrap();
-    assert_eq!(listener.tls.certificate, loaded.config.tls.default);
+    let default = loaded.config.tls.default.unwrap();
+    assert_eq!(default.certificate, path("a.pfw"));
+    assert_eq!(loaded.config.tls.directory, path("certs"));
 }
 
 #[test]

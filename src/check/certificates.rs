@@ -31,6 +31,14 @@ fn judge(examination: &Examination) -> Vec<Finding> {
         .iter()
         .flat_map(judge_one)
         .collect();
+    findings.extend(examination.broken.iter().map(|broken| {
+        let what = format!("{broken} (passed over)");
+        Finding::warning(
+            Subject::Certificates,
+            what,
+            "mend the pair, or take it away",
+        )
+    }));
     let seen = examination.self_signed_hosts.iter();
     let seen: Vec<_> = seen.filter(|host| !is_of_this_machine(host)).collect();
     if !seen.is_empty() {
@@ -143,6 +151,7 @@ mod tests {
             certificates: vec![examined],
             self_signed: Vec::new(),
             self_signed_hosts: Vec::new(),
+            broken: Vec::new(),
         });
         list(found)
     }
@@ -193,6 +202,7 @@ mod tests {
                 certificates: Vec::new(),
                 self_signed: vec!["clients".to_owned()],
                 self_signed_hosts: hosts.iter().map(ToString::to_string).collect(),
+                broken: Vec::new(),
             })
         };
         assert!(of(&["localhost"]).is_empty());

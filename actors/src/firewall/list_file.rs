@@ -12,8 +12,8 @@ use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context};
 use serde::Serialize;
 
 use super::branch::POLICY;
-use super::file_watch::FileWatch;
 use super::files::{FileList, Occasion};
+use crate::file_watch::FileWatch;
 use crate::observe::Observe;
 use crate::supervise::{RestartPolicy, Supervise};
 

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use portcullis_config::Config;
 
 use super::files::Pair;
+use super::gathered::Gathered;
+use super::loaded::Loaded;
 use super::plan::Plan;
-use super::{CertificateProblem, CertificateReport, Certificates, Chain, Loaded, roots};
+use super::{CertificateProblem, CertificateReport, Certificates, Chain, roots};
 
 /// What a configuration would have clients see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examination {
-    /// Every certificate that the configuration names.
+    /// Every certificate that the configuration names or that is found.
     pub certificates: Vec<Examined>,
     /// Listeners that show a self-signed certificate.
     pub self_signed: Vec<String>,
     /// Hosts whose clients see it.
     pub self_signed_hosts: Vec<String>,
+    /// What looks like a pair in a directory of certificates and is passed over.
+    pub broken: Vec<CertificateProblem>,
 }
 
 /// One certificate.
@@ -37,27 +41,22 @@ impl Certificates {
     pub fn examine(config: &Config) -> Result<Examination, Vec<CertificateProblem>> {
         let mut plan = Plan::of(config);
         plan.may_make_self_signed = false;
-        let loaded = Loaded::read(&plan)?;
+        let loaded = Loaded::of(&plan, Gathered::read(&plan))?;
         let roots = Arc::new(roots::trusted());
-        let examine = |(pair, hosts): &(Arc<Pair>, Vec<String>)| Examined {
-            report: pair.report(hosts),
+        let pairs = loaded.pairs().into_iter();
+        let examine = |(pair, hosts): (&Arc<Pair>, Vec<String>)| Examined {
+            report: pair.report(&hosts),
             chain: pair.chain(&roots),
         };
-        let self_signed: Vec<_> = plan
-            .listeners
-            .iter()
-            .map(|listener| listener.name.clone())
-            .filter(|name| !loaded.listeners.contains_key(name))
-            .collect();
-        let without_own = plan.hosts.iter().map(|(host, _)| host);
-        let without_own = without_own.filter(|host| !loaded.hosts.contains_key(*host));
+        let unproven = loaded.unproven();
         Ok(Examination {
-            certificates: loaded.pairs.iter().map(examine).collect(),
-            self_signed_hosts: match self_signed.is_empty() {
+            certificates: pairs.map(examine).collect(),
+            self_signed: match unproven.is_empty() {
                 true => Vec::new(),
-                false => without_own.cloned().collect(),
+                false => loaded.without_default(),
             },
-            self_signed,
+            self_signed_hosts: unproven.into_iter().map(str::to_owned).collect(),
+            broken: loaded.broken,
         })
     }
 }

@@ -1,66 +1,37 @@
 //! Certificate and key files: reading, checking, describing.
 
-use std::fmt::{self, Write as _};
-use std::io::Read as _;
+use std::cmp::Reverse;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portcullis_config::CertificateFiles;
-use rustls::RootCertStore;
+use portcullis_config::{CertificateFiles, CipherSuite};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use serde::{Deserialize, Serialize};
+use rustls::{RootCertStore, SignatureAlgorithm};
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::plan::certificate_name;
-use super::{CertificateProblem, CertificateReport, Chain};
-
-/// Largest file that is read; a chain with a key has a few kilobytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+use super::chain::Chain;
+use super::contents::Contents;
+use super::directory::Rank;
+use super::plan::{Offer, certificate_name};
+use super::report::{CertificateProblem, CertificateReport, CertificateState};
 
 /// From so many days before its end a certificate is warned of.
 const WARN_DAYS: i64 = 14;
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// Whether a certificate is valid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CertificateState {
-    /// It is, for two weeks at least.
-    Valid,
-    /// It is, but not for long.
-    Expiring {
-        /// Whole days that are left.
-        days: i64,
-    },
-    /// Not any more.
-    Expired,
-    /// Not yet.
-    NotYetValid,
-}
-
-/// For people.
-impl fmt::Display for CertificateState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Valid => f.write_str("valid"),
-            Self::Expiring { days } => write!(f, "expires in {days} days"),
-            Self::Expired => f.write_str("has expired"),
-            Self::NotYetValid => f.write_str("is not valid yet"),
-        }
-    }
-}
-
 /// A certificate chain with its key, ready to be served.
 pub(super) struct Pair {
     pub(super) section: String,
     pub(super) key: Arc<CertifiedKey>,
     file: PathBuf,
+    key_file: PathBuf,
     names: Vec<String>,
     fingerprint: String,
     not_before: i64,
@@ -72,15 +43,16 @@ impl Pair {
     pub(super) fn load(
         section: String,
         files: &CertificateFiles,
+        contents: &mut Contents,
     ) -> Result<Self, CertificateProblem> {
         let problem = |file: &Path, reason: String| CertificateProblem {
             section: section.clone(),
             file: file.to_owned(),
             reason,
         };
-        let chain = read_bounded(&files.certificate).and_then(|pem| read_chain(&pem));
+        let chain = contents.of(&files.certificate).and_then(read_chain);
         let chain = chain.map_err(|reason| problem(&files.certificate, reason))?;
-        let key = read_bounded(&files.key).and_then(|pem| read_key(&pem));
+        let key = contents.of(&files.key).and_then(read_key);
         let key = key.map_err(|reason| problem(&files.key, reason))?;
         let facts = chain
             .first()
@@ -95,6 +67,7 @@ impl Pair {
             section,
             key: Arc::new(key),
             file: files.certificate.clone(),
+            key_file: files.key.clone(),
             names: facts.names,
             fingerprint: facts.fingerprint,
             not_before: facts.not_before,
@@ -113,11 +86,59 @@ impl Pair {
         })
     }
 
+    /// Whether the certificate has just this name, an ASCII one.
+    pub(super) fn names_exactly(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn is_valid_now(&self) -> bool {
+        (self.not_before..=self.not_after).contains(&now())
+    }
+
+    /// When it becomes valid or invalid the next time, in seconds since 1970.
+    pub(super) fn next_change(&self) -> Option<i64> {
+        let changes = [self.not_before, self.not_after.saturating_add(1)];
+        changes.into_iter().find(|change| *change > now())
+    }
+
+    /// Its place among pairs that fit alike.
+    pub(super) fn rank(&self) -> Rank<'_> {
+        (Reverse(self.not_after), &self.file)
+    }
+
+    /// Whether something is negotiated by which its key can sign. In TLS 1.3 suites are not tied to keys.
+    pub(super) fn has_suite(&self, offer: &Offer) -> bool {
+        let is_rsa = self.key.key.algorithm() == SignatureAlgorithm::RSA;
+        let fits = |suite: &CipherSuite| {
+            !suite.is_tls13() && suite.is_rsa() == is_rsa && !offer.disabled_suites.contains(suite)
+        };
+        offer.tls13 || CipherSuite::ALL.iter().any(fits)
+    }
+
+    /// What is wrong with it.
+    pub(super) fn problem(&self, reason: String) -> CertificateProblem {
+        CertificateProblem {
+            section: self.section.clone(),
+            file: self.file.clone(),
+            reason,
+        }
+    }
+
+    /// Its place in a list.
+    pub(super) fn order(&self) -> (&str, &Path) {
+        (&self.section, &self.file)
+    }
+
+    /// Whether it is named or found here, and this is one of its two files.
+    pub(super) fn is_of(&self, section: &str, file: &Path) -> bool {
+        self.section == section && (self.file == file || self.key_file == file)
+    }
+
     pub(super) fn state(&self) -> CertificateState {
         self.state_at(now())
     }
 
-    fn state_at(&self, now: i64) -> CertificateState {
+    pub(super) fn state_at(&self, now: i64) -> CertificateState {
         let days = (self.not_after - now) / DAY_SECONDS;
         if now < self.not_before {
             CertificateState::NotYetValid
@@ -178,16 +199,14 @@ impl Facts {
         let names = alternatives
             .iter()
             .flat_map(|extension| &extension.value.general_names);
+        let mut names: Vec<_> = names.filter_map(alternative).collect();
+        if names.is_empty() {
+            // The common name counts where there is nothing else (RFC 6125 §6.4.4).
+            let common = certificate.subject().iter_common_name();
+            names.extend(common.filter_map(|name| name.as_str().ok().map(str::to_owned)));
+        }
         Ok(Self {
-            names: names
-                .filter_map(|name| match name {
-                    GeneralName::DNSName(name) => Some((*name).to_owned()),
-                    GeneralName::IPAddress(bytes) => {
-                        address(bytes).map(|address| address.to_string())
-                    }
-                    _ => None,
-                })
-                .collect(),
+            names,
             fingerprint: Sha256::digest(leaf.as_ref()).iter().fold(
                 String::new(),
                 |mut text, byte| {
@@ -202,23 +221,19 @@ impl Facts {
     }
 }
 
+fn alternative(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+        _ => None,
+    }
+}
+
 /// An address as a certificate holds it: 4 or 16 bytes (RFC 5280 §4.2.1.6).
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = || <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     v4().or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
         .ok()
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let file = std::fs::File::open(path).map_err(|error| format!("can not be read: {error}"))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("can not be read: {error}"))?;
-    match u64::try_from(bytes.len()) {
-        Ok(length) if length <= MAX_FILE_BYTES => Ok(bytes),
-        _ => Err("is longer than 1 MiB".to_owned()),
-    }
 }
 
 fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -34,16 +34,16 @@ pub(crate) async fn serve(
     core: &Core,
     policy: &ListenerPolicy,
     stream: TcpStream,
-    _local: Option<SocketAddr>,
+    local: Option<SocketAddr>,
     host: Option<&str>,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     let (listener, limit) = {
         let config = policy.load();
         (config.name.clone(), config.tls.timeout)
     };
-    let shaken = accept(stream, core.handshake_turns(), |_| match host {
-        Some(host) => core.certificates.starttls(listener.as_str(), host),
-        None => core.certificates.direct(listener.as_str()),
+    let shaken = accept(stream, core.handshake_turns(), |hello| {
+        let certificates = &core.certificates;
+        certificates.settings(listener.as_str(), host, local, hello)
     });
     let shaken = tokio::time::timeout(limit, shaken).await;
     let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

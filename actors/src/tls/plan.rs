@@ -1,27 +1,56 @@
 //! What of the configuration concerns certificates.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use portcullis_config::{CertificateFiles, Config, Protocol};
+use portcullis_config::{
+    CertificateFiles, CipherSuite, Config, Group, ListenerConfig, ListenerTls, Protocol,
+};
 
 /// Which certificates are needed where.
+#[derive(Clone)]
 pub(super) struct Plan {
     pub(super) data_directory: PathBuf,
-    /// Every host, with its own pair if it has one.
+    /// Every host, with its own pair if the configuration names one.
     pub(super) hosts: Vec<(String, Option<CertificateFiles>)>,
+    /// Where the pairs of other hosts are looked for, the first directory first, and whether it must
+    /// be there. Another source of certificates is one more directory.
+    pub(super) directories: Vec<(PathBuf, bool)>,
+    /// `tls.default`
+    pub(super) default: Option<CertificateFiles>,
     /// Every listener with TLS.
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) may_make_self_signed: bool,
 }
 
 /// A listener with TLS.
+#[derive(Clone)]
 pub(super) struct ListenerPlan {
     pub(super) name: String,
-    pub(super) protocol: Protocol,
-    /// Its own pair or that of `tls.default`.
-    pub(super) files: Option<CertificateFiles>,
+    /// Its sockets, as they are written.
+    pub(super) binds: Vec<String>,
+    pub(super) certificate: Option<CertificateFiles>,
+    pub(super) by_interface: BTreeMap<IpAddr, CertificateFiles>,
+    pub(super) by_port: BTreeMap<u16, CertificateFiles>,
+    /// Whether the handshake comes first.
+    pub(super) is_direct: bool,
+    pub(super) offer: Offer,
+}
+
+/// What is negotiated on a listener.
+#[derive(Clone)]
+pub(super) struct Offer {
     pub(super) tls12: bool,
     pub(super) tls13: bool,
+    pub(super) disabled_suites: Vec<CipherSuite>,
+    pub(super) ignore_client_order: bool,
+    pub(super) groups: Vec<Group>,
+    pub(super) tickets: bool,
+    pub(super) rejects_unknown_sni: bool,
+    /// What is spoken, by its names in ALPN (RFC 7301); the server's order decides.
+    pub(super) protocols: &'static [&'static [u8]],
+    pub(super) alpn_strict: bool,
 }
 
 impl Plan {
@@ -31,22 +60,75 @@ impl Plan {
             .listeners
             .values()
             .filter(|listener| listener.tls.enabled);
+        let tls = &config.tls;
         Self {
             data_directory: config.node.data_directory.clone(),
             hosts: hosts
                 .map(|(domain, host)| (domain.to_string(), host.certificate.clone()))
                 .collect(),
-            listeners: listeners
-                .map(|listener| ListenerPlan {
-                    name: listener.name.to_string(),
-                    protocol: listener.protocol,
-                    files: listener.tls.certificate.clone(),
-                    tls12: listener.tls.tls12,
-                    tls13: listener.tls.tls13,
-                })
-                .collect(),
+            directories: vec![(tls.directory.clone(), tls.is_directory_written)],
+            default: tls.default.clone(),
+            listeners: listeners.map(ListenerPlan::of).collect(),
             may_make_self_signed: true,
         }
+    }
+
+    pub(super) fn listener(&self, name: &str) -> Option<&ListenerPlan> {
+        self.listeners.iter().find(|listener| listener.name == name)
+    }
+
+    /// Every pair that the configuration names.
+    pub(super) fn named_files(&self) -> impl Iterator<Item = &CertificateFiles> {
+        let hosts = self.hosts.iter().filter_map(|(_, files)| files.as_ref());
+        let listeners = self.listeners.iter().flat_map(|listener| {
+            let by_place = listener
+                .by_interface
+                .values()
+                .chain(listener.by_port.values());
+            by_place.chain(&listener.certificate)
+        });
+        hosts.chain(listeners).chain(&self.default)
+    }
+}
+
+impl ListenerPlan {
+    fn of(config: &ListenerConfig) -> Self {
+        let tls = &config.tls;
+        Self {
+            name: config.name.to_string(),
+            binds: config.binds.iter().map(ToString::to_string).collect(),
+            certificate: tls.certificate.clone(),
+            by_interface: tls.by_interface.clone(),
+            by_port: tls.by_port.clone(),
+            is_direct: tls.implicit,
+            offer: Offer::of(tls, config.protocol),
+        }
+    }
+}
+
+impl Offer {
+    fn of(tls: &ListenerTls, protocol: Protocol) -> Self {
+        Self {
+            tls12: tls.tls12,
+            tls13: tls.tls13,
+            disabled_suites: tls.disabled_suites.clone(),
+            ignore_client_order: tls.ignore_client_order,
+            groups: tls.groups.clone(),
+            tickets: tls.tickets,
+            rejects_unknown_sni: tls.rejects_unknown_sni,
+            protocols: protocols(protocol),
+            alpn_strict: tls.alpn_strict,
+        }
+    }
+}
+
+/// The ALPN names of what a listener speaks (XEP-0368 §5, RFC 7301 §6), the preferred one first.
+fn protocols(protocol: Protocol) -> &'static [&'static [u8]] {
+    match protocol {
+        Protocol::C2s => &[b"xmpp-client"],
+        Protocol::Http => &[b"http/1.1"],
+        // XEP-0114 has none.
+        Protocol::Component => &[],
     }
 }
 

@@ -8,9 +8,10 @@ use std::path::Path;
 use portcullis_config::CertificateFiles;
 use rcgen::{CertificateParams, DnType, KeyPair};
 
-use super::CertificateProblem;
-use super::files::{CertificateState, Pair, now};
+use super::contents::Contents;
+use super::files::{Pair, now};
 use super::plan::{Plan, certificate_name};
+use super::report::{CertificateProblem, CertificateState};
 
 const SECTION: &str = "self-signed";
 const VALID_YEARS: i32 = 10;
@@ -22,7 +23,7 @@ pub(super) fn load_or_make(plan: &Plan) -> Result<Pair, CertificateProblem> {
         key: plan.data_directory.join("self-signed.key"),
     };
     if files.certificate.exists()
-        && let Ok(pair) = Pair::load(SECTION.to_owned(), &files)
+        && let Ok(pair) = Pair::load(SECTION.to_owned(), &files, &mut Contents::default())
         && pair.state() != CertificateState::Expired
         && plan.hosts.iter().all(|(host, _)| pair.covers(host))
     {
@@ -40,7 +41,7 @@ pub(super) fn load_or_make(plan: &Plan) -> Result<Pair, CertificateProblem> {
         .and_then(|()| write_private(&files.certificate, &certificate))
         .map_err(|error| problem(format!("can not be written: {error}")))?;
     tracing::info!(file = %files.certificate.display(), "made a self-signed certificate");
-    Pair::load(SECTION.to_owned(), &files)
+    Pair::load(SECTION.to_owned(), &files, &mut Contents::default())
 }
 
 /// Certificate and key in PEM form.

@@ -1,12 +1,40 @@
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use portcullis_config::CertificateFiles;
+use portcullis_config::{CertificateFiles, Group};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
 use tempfile::TempDir;
 
+use super::plan::{ListenerPlan, Offer};
 use super::*;
+
+mod choice;
+mod found;
+mod offer;
+
+fn listener() -> ListenerPlan {
+    ListenerPlan {
+        name: "c2s".to_owned(),
+        binds: vec!["0.0.0.0:5223".to_owned()],
+        certificate: None,
+        by_interface: BTreeMap::new(),
+        by_port: BTreeMap::new(),
+        is_direct: false,
+        offer: Offer {
+            tls12: true,
+            tls13: true,
+            disabled_suites: Vec::new(),
+            ignore_client_order: true,
+            groups: vec![Group::X25519, Group::P256, Group::P384],
+            tickets: true,
+            rejects_unknown_sni: false,
+            protocols: &[b"xmpp-client"],
+            alpn_strict: false,
+        },
+    }
+}
 
 fn plan(directory: &Path) -> Plan {
     Plan {
@@ -15,13 +43,9 @@ fn plan(directory: &Path) -> Plan {
             ("example.com".to_owned(), None),
             ("example.net".to_owned(), None),
         ],
-        listeners: vec![ListenerPlan {
-            protocol: portcullis_config::Protocol::C2s,
-            name: "c2s".to_owned(),
-            files: None,
-            tls12: true,
-            tls13: true,
-        }],
+        directories: Vec::new(),
+        default: None,
+        listeners: vec![listener()],
         may_make_self_signed: true,
     }
 }
@@ -96,7 +120,21 @@ fn client(
     versions: &[&'static rustls::SupportedProtocolVersion],
     alpn: &[&[u8]],
 ) -> ClientConnection {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    client_of(
+        rustls::crypto::ring::default_provider(),
+        name,
+        versions,
+        alpn,
+    )
+}
+
+fn client_of(
+    provider: rustls::crypto::CryptoProvider,
+    name: &str,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    alpn: &[&[u8]],
+) -> ClientConnection {
+    let provider = Arc::new(provider);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .unwrap()
@@ -107,21 +145,32 @@ fn client(
     ClientConnection::new(Arc::new(config), name.to_owned().try_into().unwrap()).unwrap()
 }
 
+/// Who comes to the listener `c2s`, and to which of our addresses.
+#[derive(Clone, Copy, Default)]
+struct Arrival<'a> {
+    starttls: Option<&'a str>,
+    local: Option<&'a str>,
+}
+
 /// Runs a handshake in memory.
 fn handshake(
-    config: Arc<ServerConfig>,
+    certificates: &Certificates,
+    arrival: Arrival<'_>,
     mut client: ClientConnection,
 ) -> Result<(ServerConnection, ClientConnection), rustls::Error> {
-    let mut server = ServerConnection::new(config).unwrap();
+    let mut acceptor = rustls::server::Acceptor::default();
     let mut wire = Vec::new();
+    client.write_tls(&mut wire).unwrap();
+    acceptor.read_tls(&mut wire.as_slice()).unwrap();
+    let accepted = acceptor.accept().map_err(|(error, _)| error)?.unwrap();
+    let local = arrival.local.map(|local| local.parse().unwrap());
+    let config = certificates
+        .settings("c2s", arrival.starttls, local, &accepted.client_hello())
+        .expect("a known listener and host");
+    let mut server = accepted
+        .into_connection(config)
+        .map_err(|(error, _)| error)?;
     while client.is_handshaking() || server.is_handshaking() {
-        wire.clear();
-        client.write_tls(&mut wire).unwrap();
-        let mut input = wire.as_slice();
-        while !input.is_empty() {
-            server.read_tls(&mut input).unwrap();
-            server.process_new_packets()?;
-        }
         wire.clear();
         server.write_tls(&mut wire).unwrap();
         let mut input = wire.as_slice();
@@ -129,14 +178,36 @@ fn handshake(
             client.read_tls(&mut input).unwrap();
             client.process_new_packets()?;
         }
+        wire.clear();
+        client.write_tls(&mut wire).unwrap();
+        let mut input = wire.as_slice();
+        while !input.is_empty() {
+            server.read_tls(&mut input).unwrap();
+            server.process_new_packets()?;
+        }
     }
     Ok((server, client))
 }
 
-/// The names of the certificate that a client with this SNI is shown.
-fn shown(config: Arc<ServerConfig>, sni: &str) -> Vec<u8> {
-    let (_, client) = handshake(config, client(sni, rustls::ALL_VERSIONS, &[])).unwrap();
+/// The certificate that a client with this SNI is shown.
+fn shown_to(certificates: &Certificates, arrival: Arrival<'_>, sni: &str) -> Vec<u8> {
+    let client = client(sni, rustls::ALL_VERSIONS, &[]);
+    let (_, client) = handshake(certificates, arrival, client).unwrap();
     client.peer_certificates().unwrap()[0].to_vec()
+}
+
+/// As [`shown_to`], with TLS first.
+fn shown(certificates: &Certificates, sni: &str) -> Vec<u8> {
+    shown_to(certificates, Arrival::default(), sni)
+}
+
+/// As [`shown_to`], on a stream to this host.
+fn shown_on(certificates: &Certificates, host: &str, sni: &str) -> Vec<u8> {
+    let arrival = Arrival {
+        starttls: Some(host),
+        ..Arrival::default()
+    };
+    shown_to(certificates, arrival, sni)
 }
 
 fn der(files: &CertificateFiles) -> Vec<u8> {
@@ -147,7 +218,7 @@ fn der(files: &CertificateFiles) -> Vec<u8> {
 }
 
 fn problems(plan: &Plan) -> Vec<String> {
-    Certificates::from_plan(plan)
+    Certificates::from_plan(plan.clone())
         .err()
         .unwrap_or_default()
         .iter()
@@ -163,7 +234,7 @@ fn directory() -> TempDir {
 fn a_self_signed_pair_is_made_for_all_hosts_and_kept() {
     let directory = directory();
     let plan = plan(directory.path());
-    let report = Certificates::from_plan(&plan).unwrap().report();
+    let report = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_eq!(report.len(), 1);
     assert_eq!(report[0].names, ["example.com", "example.net"]);
     assert_eq!(
@@ -177,7 +248,7 @@ fn a_self_signed_pair_is_made_for_all_hosts_and_kept() {
             .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
-    let again = Certificates::from_plan(&plan).unwrap().report();
+    let again = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_eq!(again[0].fingerprint, report[0].fingerprint);
 }
 
@@ -185,9 +256,9 @@ fn a_self_signed_pair_is_made_for_all_hosts_and_kept() {
 fn a_new_host_gets_a_new_self_signed_pair() {
     let directory = directory();
     let mut plan = plan(directory.path());
-    let before = Certificates::from_plan(&plan).unwrap().report();
+    let before = Certificates::from_plan(plan.clone()).unwrap().report();
     plan.hosts.push(("example.org".to_owned(), None));
-    let after = Certificates::from_plan(&plan).unwrap().report();
+    let after = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_ne!(before[0].fingerprint, after[0].fingerprint);
     assert!(after[0].missing_hosts.is_empty());
 }
@@ -196,13 +267,13 @@ fn a_new_host_gets_a_new_self_signed_pair() {
 fn nothing_is_made_where_every_listener_has_a_pair() {
     let directory = directory();
     let mut plan = plan(directory.path());
-    plan.listeners[0].files = Some(write_pair(
+    plan.listeners[0].certificate = Some(write_pair(
         directory.path(),
         "own",
         &["example.com"],
         (2020, 2100),
     ));
-    let report = Certificates::from_plan(&plan).unwrap().report();
+    let report = Certificates::from_plan(plan.clone()).unwrap().report();
     assert!(!directory.path().join("self-signed.crt").exists());
     assert_eq!(report[0].missing_hosts, ["example.net"]);
     assert!(
@@ -220,64 +291,55 @@ fn direct_tls_follows_the_sni_and_starttls_the_stream() {
     let own = write_pair(directory.path(), "net", &["example.net"], (2020, 2100));
     let listener = write_pair(directory.path(), "listener", &["example.com"], (2020, 2100));
     plan.hosts[1].1 = Some(own.clone());
-    plan.listeners[0].files = Some(listener.clone());
-    let certificates = Certificates::from_plan(&plan).unwrap();
-    let direct = || certificates.direct("c2s").unwrap();
-    assert_eq!(shown(direct(), "example.net"), der(&own));
-    assert_eq!(shown(direct(), "EXAMPLE.NET"), der(&own));
-    assert_eq!(shown(direct(), "example.com"), der(&listener));
-    assert_eq!(shown(direct(), "unknown.example"), der(&listener));
-    assert_eq!(shown(direct(), "192.0.2.1"), der(&listener));
+    plan.listeners[0].certificate = Some(listener.clone());
+    let certificates = Certificates::from_plan(plan.clone()).unwrap();
+    assert_eq!(shown(&certificates, "example.net"), der(&own));
+    assert_eq!(shown(&certificates, "EXAMPLE.NET"), der(&own));
+    assert_eq!(shown(&certificates, "example.com"), der(&listener));
+    assert_eq!(shown(&certificates, "unknown.example"), der(&listener));
+    assert_eq!(shown(&certificates, "192.0.2.1"), der(&listener));
     assert_eq!(
-        shown(
-            certificates.starttls("c2s", "example.net").unwrap(),
-            "example.com"
-        ),
+        shown_on(&certificates, "example.net", "example.com"),
         der(&own)
     );
     assert_eq!(
-        shown(
-            certificates.starttls("c2s", "example.com").unwrap(),
-            "example.net"
-        ),
+        shown_on(&certificates, "example.com", "example.net"),
         der(&listener)
     );
-    assert!(certificates.starttls("c2s", "unknown.example").is_none());
-    assert!(certificates.direct("other").is_none());
 }
 
 #[test]
 fn versions_can_be_switched_off() {
     let directory = directory();
     let mut plan = plan(directory.path());
-    plan.listeners[0].tls12 = false;
-    let certificates = Certificates::from_plan(&plan).unwrap();
+    plan.listeners[0].offer.tls12 = false;
+    let certificates = Certificates::from_plan(plan.clone()).unwrap();
     let old = client("example.com", &[&rustls::version::TLS12], &[]);
-    assert!(handshake(certificates.direct("c2s").unwrap(), old).is_err());
-    plan.listeners[0] = ListenerPlan {
-        protocol: portcullis_config::Protocol::C2s,
-        name: "c2s".to_owned(),
-        files: None,
-        tls12: true,
-        tls13: false,
-    };
-    let certificates = Certificates::from_plan(&plan).unwrap();
+    assert!(handshake(&certificates, Arrival::default(), old).is_err());
+    plan.listeners[0].offer.tls12 = true;
+    plan.listeners[0].offer.tls13 = false;
+    let certificates = Certificates::from_plan(plan.clone()).unwrap();
     let new = client("example.com", rustls::ALL_VERSIONS, &[]);
-    let (server, _) = handshake(certificates.direct("c2s").unwrap(), new).unwrap();
+    let (server, _) = handshake(&certificates, Arrival::default(), new).unwrap();
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_2));
 }
 
 #[test]
 fn alpn_is_answered_on_direct_tls_only() {
     let directory = directory();
-    let certificates = Certificates::from_plan(&plan(directory.path())).unwrap();
+    let certificates = Certificates::from_plan(plan(directory.path())).unwrap();
     let with = |alpn: &[&[u8]]| client("example.com", rustls::ALL_VERSIONS, alpn);
     let (server, _) =
-        handshake(certificates.direct("c2s").unwrap(), with(&[b"xmpp-client"])).unwrap();
+        handshake(&certificates, Arrival::default(), with(&[b"xmpp-client"])).unwrap();
     assert_eq!(server.alpn_protocol(), Some(b"xmpp-client".as_slice()));
-    assert!(handshake(certificates.direct("c2s").unwrap(), with(&[b"http/1.1"])).is_err());
+    let (server, _) = handshake(&certificates, Arrival::default(), with(&[b"http/1.1"])).unwrap();
+    assert_eq!(server.alpn_protocol(), None);
     let (server, _) = handshake(
-        certificates.starttls("c2s", "example.com").unwrap(),
+        &certificates,
+        Arrival {
+            starttls: Some("example.com"),
+            local: None,
+        },
         with(&[b"xmpp-client"]),
     )
     .unwrap();
@@ -287,9 +349,10 @@ fn alpn_is_answered_on_direct_tls_only() {
 #[test]
 fn both_ends_export_the_same_keying_material_in_tls_1_3_only() {
     let directory = directory();
-    let certificates = Certificates::from_plan(&plan(directory.path())).unwrap();
+    let certificates = Certificates::from_plan(plan(directory.path())).unwrap();
     let (server, client_end) = handshake(
-        certificates.direct("c2s").unwrap(),
+        &certificates,
+        Arrival::default(),
         client("example.com", &[&rustls::version::TLS13], &[]),
     )
     .unwrap();
@@ -298,7 +361,8 @@ fn both_ends_export_the_same_keying_material_in_tls_1_3_only() {
         .unwrap();
     assert_eq!(tls_facts(&server).exporter, Some(expected));
     let (server, _) = handshake(
-        certificates.direct("c2s").unwrap(),
+        &certificates,
+        Arrival::default(),
         client("example.com", &[&rustls::version::TLS12], &[]),
     )
     .unwrap();
@@ -347,7 +411,7 @@ fn every_bad_file_is_named() {
             }),
         ),
     ];
-    plan.listeners[0].files = Some(CertificateFiles {
+    plan.listeners[0].certificate = Some(CertificateFiles {
         certificate: good.certificate.clone(),
         key: good.certificate,
     });
@@ -369,13 +433,13 @@ fn every_bad_file_is_named() {
 fn expired_certificates_are_used_with_a_warning() {
     let directory = directory();
     let mut plan = plan(directory.path());
-    plan.listeners[0].files = Some(write_pair(
+    plan.listeners[0].certificate = Some(write_pair(
         directory.path(),
         "old",
         &["*.com", "example.net"],
         (2001, 2002),
     ));
-    let report = Certificates::from_plan(&plan).unwrap().report();
+    let report = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_eq!(report[0].state, CertificateState::Expired);
     assert!(report[0].warning().unwrap().contains("has expired"));
     assert!(
@@ -389,33 +453,18 @@ fn a_reload_serves_new_files_and_keeps_the_old_ones_when_one_is_bad() {
     let directory = directory();
     let mut plan = plan(directory.path());
     let first = write_pair(directory.path(), "pair", &["example.com"], (2020, 2100));
-    plan.listeners[0].files = Some(first.clone());
-    let certificates = Certificates::from_plan(&plan).unwrap();
+    plan.listeners[0].certificate = Some(first.clone());
+    let certificates = Certificates::from_plan(plan.clone()).unwrap();
     let old = der(&first);
     let second = write_pair(directory.path(), "pair", &["example.com"], (2020, 2100));
     let new = der(&second);
-    assert_eq!(
-        shown(certificates.direct("c2s").unwrap(), "example.com"),
-        old
-    );
-    certificates.apply(&plan).unwrap();
-    assert_eq!(
-        shown(certificates.direct("c2s").unwrap(), "example.com"),
-        new
-    );
-    assert_eq!(
-        shown(
-            certificates.starttls("c2s", "example.com").unwrap(),
-            "example.com"
-        ),
-        new
-    );
+    assert_eq!(shown(&certificates, "example.com"), old);
+    certificates.apply(plan.clone()).unwrap();
+    assert_eq!(shown(&certificates, "example.com"), new);
+    assert_eq!(shown_on(&certificates, "example.com", "example.com"), new);
     std::fs::write(&second.certificate, "rubbish").unwrap();
-    assert_eq!(certificates.apply(&plan).unwrap_err().len(), 1);
-    assert_eq!(
-        shown(certificates.direct("c2s").unwrap(), "example.com"),
-        new
-    );
+    assert_eq!(certificates.apply(plan.clone()).unwrap_err().len(), 1);
+    assert_eq!(shown(&certificates, "example.com"), new);
 }
 
 #[test]
@@ -425,13 +474,13 @@ fn hosts_in_any_script_and_addresses_are_named_as_certificates_name_them() {
     plan.hosts = ["bücher.example", "127.0.0.1", "[::1]"]
         .map(|host| (host.to_owned(), None))
         .to_vec();
-    let report = Certificates::from_plan(&plan).unwrap().report();
+    let report = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_eq!(
         report[0].names,
         ["xn--bcher-kva.example", "127.0.0.1", "::1"]
     );
     assert!(report[0].missing_hosts.is_empty());
-    let again = Certificates::from_plan(&plan).unwrap().report();
+    let again = Certificates::from_plan(plan.clone()).unwrap().report();
     assert_eq!(again[0].fingerprint, report[0].fingerprint);
     let own = write_pair(
         directory.path(),
@@ -440,16 +489,10 @@ fn hosts_in_any_script_and_addresses_are_named_as_certificates_name_them() {
         (2020, 2100),
     );
     plan.hosts[0].1 = Some(own.clone());
-    let certificates = Certificates::from_plan(&plan).unwrap();
+    let certificates = Certificates::from_plan(plan.clone()).unwrap();
+    assert_eq!(shown(&certificates, "xn--bcher-kva.example"), der(&own));
     assert_eq!(
-        shown(certificates.direct("c2s").unwrap(), "xn--bcher-kva.example"),
-        der(&own)
-    );
-    assert_eq!(
-        shown(
-            certificates.starttls("c2s", "bücher.example").unwrap(),
-            "127.0.0.1"
-        ),
+        shown_on(&certificates, "bücher.example", "127.0.0.1"),
         der(&own)
     );
 }

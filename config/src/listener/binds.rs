@@ -21,7 +21,7 @@ pub(crate) struct Draft {
 /// A socket to open, and where it was asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
-    target: Target,
+    pub(crate) target: Target,
     path: KeyPath,
     place: Place,
 }

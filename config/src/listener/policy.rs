@@ -1,4 +1,4 @@
-//! `tls`, `timeouts` and `limits` of a listener.
+//! `timeouts` and `limits` of a listener.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,29 +6,9 @@ use std::time::Duration;
 use jid::BareJid;
 
 use super::service::Service;
-use crate::checker::{Checker, Section, found, text, wrong_one_of};
-use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
-use crate::tls::{self, CertificateFiles, read_pair};
+use crate::checker::{Checker, Section};
+use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 use crate::value::{Rate, show_size};
-
-/// When and how a listener encrypts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerTls {
-    /// False: no TLS at all, STARTTLS is not offered.
-    pub enabled: bool,
-    /// True: the handshake comes first (XEP-0368); false: STARTTLS (RFC 6120 §5).
-    pub implicit: bool,
-    /// True: nobody authenticates on an unencrypted stream. False when TLS is not enabled.
-    pub required: bool,
-    /// One deadline for the whole handshake, direct or STARTTLS.
-    pub timeout: Duration,
-    /// For clients that name no configured host: the listener's own pair or that of `tls.default`.
-    pub certificate: Option<CertificateFiles>,
-    /// Whether TLS 1.2 may be negotiated; at least one of the two versions is true.
-    pub tls12: bool,
-    /// Whether TLS 1.3 may be negotiated.
-    pub tls13: bool,
-}
 
 /// Deadlines of one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,83 +86,6 @@ pub struct ListenerLimits {
     /// How fast one connection may send; `None`: as it likes.
     pub traffic: Option<Traffic>,
 }
-
-static ENABLED: Key = Key {
-    name: "enabled",
-    accepts: Accepts::Boolean,
-    preset: Preset::Unset("true for c2s"),
-    reload: Reload::NewConnections,
-    doc: "False: no TLS at all, and STARTTLS is not offered.",
-    example: "false",
-};
-
-static IMPLICIT: Key = Key {
-    name: "implicit",
-    accepts: Accepts::Boolean,
-    preset: Preset::Value("false"),
-    reload: Reload::NewConnections,
-    doc: "True: the handshake comes first, without STARTTLS (XEP-0368). Port 5223 by custom; there is no \
-          default port.",
-    example: "",
-};
-
-static REQUIRED: Key = Key {
-    name: "required",
-    accepts: Accepts::Boolean,
-    preset: Preset::Unset("true where TLS is enabled"),
-    reload: Reload::NewConnections,
-    doc: "Whether a client must encrypt before it authenticates. Passwords in the clear (PLAIN) are \
-          refused without TLS in any case.",
-    example: "false",
-};
-
-static TLS_TIMEOUT: Key = Key {
-    name: "timeout",
-    accepts: Accepts::Duration(Duration::from_millis(100), Duration::from_secs(600)),
-    preset: Preset::Value("\"60s\""),
-    reload: Reload::NewConnections,
-    doc: "One deadline for the whole handshake, however slowly its bytes come.",
-    example: "",
-};
-
-const TLS_VERSIONS: [&str; 2] = ["tls12", "tls13"];
-
-static DISABLE_PROTOCOLS: Key = Key {
-    name: "disable_protocols",
-    accepts: Accepts::ListOf(&TLS_VERSIONS),
-    preset: Preset::Value("[]"),
-    reload: Reload::NewConnections,
-    doc: "TLS versions that are not negotiated; one must be left.",
-    example: "[\"tls12\"]",
-};
-
-pub(crate) static TLS: SectionSpec = SectionSpec {
-    name: "tls",
-    doc: "When and how the listener encrypts. Its certificate is for clients that name no host which has \
-          one.",
-    named: None,
-    keys: &[
-        &ENABLED,
-        &IMPLICIT,
-        &REQUIRED,
-        &TLS_TIMEOUT,
-        &tls::CERTIFICATE,
-        &tls::KEY,
-        &DISABLE_PROTOCOLS,
-    ],
-    tables: &[],
-    later: &[
-        "disable_cipher_suites",
-        "ignore_client_order",
-        "by_interface",
-        "by_port",
-        "unknown_sni",
-        "alpn_strict",
-        "tickets",
-        "groups",
-        "profile",
-    ],
-};
 
 const fn timeout(name: &'static str, most: u64, preset: &'static str, doc: &'static str) -> Key {
     Key {
@@ -337,67 +240,6 @@ pub(crate) static LIMITS: SectionSpec = SectionSpec {
     tables: &[],
     later: &[],
 };
-
-pub(crate) fn read_tls(
-    checker: &mut Checker,
-    section: &Section<'_>,
-    default: Option<&CertificateFiles>,
-    service: &Service,
-) -> ListenerTls {
-    let implicit = checker.boolean(section, &IMPLICIT);
-    let enabled = checker
-        .optional_boolean(section, &ENABLED)
-        .unwrap_or(service.is_encrypted || implicit);
-    let required = checker.optional_boolean(section, &REQUIRED);
-    if implicit && !enabled {
-        checker.refuse(section, &IMPLICIT, "implicit TLS needs tls.enabled = true");
-    }
-    if enabled && !implicit && !service.is_encrypted {
-        let reason = format!(
-            "there is no STARTTLS on {}: write tls.implicit = true",
-            service.word
-        );
-        checker.refuse(section, &ENABLED, reason);
-    }
-    if required == Some(true) && !enabled {
-        checker.refuse(
-            section,
-            &REQUIRED,
-            "TLS can not be required where tls.enabled is false",
-        );
-    }
-    if required == Some(false) && implicit {
-        checker.refuse(
-            section,
-            &REQUIRED,
-            "implicit TLS is always required: remove one of the two keys",
-        );
-    }
-    let disabled = checker.list(section, &DISABLE_PROTOCOLS, |node| {
-        let text = text(node)
-            .ok_or_else(|| format!("expected {}, found {}", one_of(&TLS_VERSIONS), found(node)))?;
-        let known = TLS_VERSIONS.contains(&text).then(|| text.to_owned());
-        known.ok_or_else(|| wrong_one_of(text, &TLS_VERSIONS, &[]))
-    });
-    let disabled = disabled.unwrap_or_default();
-    let has = |version: &str| !disabled.iter().any(|name| name == version);
-    if !has("tls12") && !has("tls13") {
-        checker.refuse(
-            section,
-            &DISABLE_PROTOCOLS,
-            "both TLS versions are disabled; leave one of tls12, tls13",
-        );
-    }
-    ListenerTls {
-        enabled,
-        implicit,
-        required: enabled && required.unwrap_or(true),
-        timeout: checker.duration(section, &TLS_TIMEOUT),
-        certificate: read_pair(checker, section).or_else(|| default.cloned()),
-        tls12: has("tls12"),
-        tls13: has("tls13"),
-    }
-}
 
 pub(crate) fn read_timeouts(
     checker: &mut Checker,
