@@ -12,6 +12,7 @@ use crate::control::{Client, ControlError};
 use crate::offline::OfflineError;
 use crate::{check, output, telemetry};
 
+mod certificates;
 mod firewall;
 mod import;
 mod listener;
@@ -73,6 +74,12 @@ enum Command {
     /// Work with the listeners of the running node, each by itself.
     #[command(subcommand)]
     Listener(ListenerCommand),
+    /// Show which certificate each listener of the running node shows to whom, and until when it is valid.
+    Certificates {
+        /// Show everything there is to know, as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the running node in numbers, as OpenMetrics text.
     Metrics,
     /// Have the running node read configuration, certificates and scripts again.
@@ -109,6 +116,9 @@ pub(crate) fn run(
         Command::User(command) => configured(&sources, |config| user::run(config, command)),
         Command::Listener(command) => configured(&sources, |config| {
             listener::run(&config.node.admin_socket, command)
+        }),
+        Command::Certificates { json } => configured(&sources, |config| {
+            certificates::run(&config.node.admin_socket, json)
         }),
         Command::Metrics => configured(&sources, |config| metrics::run(&config.node.admin_socket)),
         Command::Reload => configured(&sources, |config| reload(&config.node.admin_socket)),
@@ -174,6 +184,19 @@ fn refused(answer: Answer, status: u8) -> anyhow::Error {
 
 fn print(text: &str) -> Result<()> {
     output::line(text).context("standard output can not be written")
+}
+
+/// A time in seconds since 1970 as a date (UTC).
+fn day(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| seconds.to_string(),
+        |time| time.strftime("%F").to_string(),
+    )
+}
+
+/// The beginning of a fingerprint, which is enough to tell certificates apart.
+fn short(fingerprint: &str) -> &str {
+    fingerprint.get(..16).unwrap_or(fingerprint)
 }
 
 /// Says what failed, and with which status.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use portcullis_config::parse_duration;
 
-use super::{EXIT_CONFIG, print, print_reloaded, refused};
+use super::{EXIT_CONFIG, day, print, print_reloaded, refused, short};
 use crate::control::Client;
 
 /// Exit status of an order that was refused.
@@ -117,12 +117,11 @@ fn describe(listener: &ListenerStatus) -> Vec<String> {
     )];
     lines.extend(listener.binds.iter().map(describe_bind));
     for certificate in &listener.tls.certificates {
-        let shown = certificate.fingerprint.get(..16);
         lines.push(format!(
             "  certificate {} for {}, SHA-256 {}, until {}",
             certificate.file.display(),
             certificate.names.join(", "),
-            shown.unwrap_or(&certificate.fingerprint),
+            short(&certificate.fingerprint),
             day(certificate.not_after),
         ));
     }
@@ -153,13 +152,5 @@ fn describe_bind(bind: &BindStatus) -> String {
         bind.bind,
         number("accepted"),
         number("refused")
-    )
-}
-
-/// A time in seconds since 1970 as a date (UTC).
-fn day(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(
-        |_| seconds.to_string(),
-        |time| time.strftime("%F").to_string(),
     )
 }

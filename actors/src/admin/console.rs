@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::protocol::{Answer, Command};
+use super::protocol::{Answer, Command, PAGE};
 use super::{Effect, ListenerWish, OrderHandle, Users, Wish};
 use crate::core::Core;
 use crate::firewall::{self, TraceStream, TraceWish};
@@ -61,6 +61,7 @@ impl Console {
             Command::ActorPanic { path } => {
                 self.tell(&path, |tree, path| usize::from(tree.inject_panic(path)))
             }
+            Command::Certificates { after } => self.certificates(after),
             Command::FirewallExplain(supposed) => {
                 match firewall::explain(&self.core, supposed).await {
                     Ok(chains) => Answer::Explained { chains },
@@ -91,6 +92,17 @@ impl Console {
     /// What is wrong with the wish.
     pub fn trace(&self, wish: TraceWish) -> Result<TraceStream, String> {
         self.core.firewall.trace(wish)
+    }
+
+    fn certificates(&self, after: usize) -> Answer {
+        let certificates = &self.core.certificates;
+        let mut rows = certificates.rows().into_iter().skip(after);
+        let page = rows.by_ref().take(PAGE).collect();
+        Answer::Certificates {
+            rows: page,
+            next: rows.next().map(|_| after + PAGE),
+            problems: certificates.problems(),
+        }
     }
 
     async fn listener(&self, wish: ListenerWish) -> Answer {

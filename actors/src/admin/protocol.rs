@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RuleCounter;
 use crate::firewall::{ShadowReport, Supposed, Trace, TraceWish};
-use crate::tls::CertificateReport;
+use crate::tls::{CertificateReport, CertificateRow};
 
 /// The version spoken here. A request of another version is refused.
 pub const VERSION: u32 = 1;
@@ -220,6 +220,11 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Which certificate each listener shows to whom, [`PAGE`] rows at a time. Answer: [`Answer::Certificates`].
+    Certificates {
+        /// Where the page begins; 0 for the first.
+        after: usize,
+    },
     /// What the rules in force would do with a stanza; nothing is changed. Answer: [`Answer::Explained`].
     FirewallExplain(Supposed),
     /// Shows what rules do with stanzas from now on. Answers: [`Answer::Tracing`], then any number of
@@ -302,6 +307,15 @@ pub enum Answer {
     Listeners {
         /// In the order of their names.
         listeners: Vec<ListenerStatus>,
+    },
+    /// A page of which certificate each listener shows to whom.
+    Certificates {
+        /// In the order of the listeners' names.
+        rows: Vec<CertificateRow>,
+        /// Where the next page begins; `None` on the last.
+        next: Option<usize>,
+        /// Why the files on disk are not those in use, each one line.
+        problems: Vec<String>,
     },
     /// What the rules would do, chain by chain.
     Explained {
