@@ -12,12 +12,14 @@ use super::value::{Node, Table, Value, as_list, quote};
 const SPOKEN: [&str; 2] = ["c2s", "component"];
 
 /// Their field, and our table and key.
-const FIELDS: [(&str, &str, &str); 15] = [
+const FIELDS: [(&str, &str, &str); 17] = [
     ("maxConnections", "", "max_connections"),
     ("useTls", "tls", "enabled"),
     ("tlsImplicit", "tls", "implicit"),
     ("tlsTimeout", "tls", "timeout"),
     ("tlsDisableProtocols", "tls", "disable_protocols"),
+    ("tlsDisableCipherSuites", "tls", "disable_cipher_suites"),
+    ("tlsIgnoreClientOrder", "tls", "ignore_client_order"),
     ("socketBacklog", "socket", "backlog"),
     ("socketNoDelay", "socket", "no_delay"),
     ("socketReuseAddress", "socket", "reuse_address"),
@@ -124,19 +126,9 @@ fn listener(
             _ if matches!(node.value, Value::Nil)
                 || ["name", "protocol"].contains(&field.as_str()) => {}
             Some((_, sub, key)) => {
-                let value = if ["bind", "disable_protocols", "trusted"].contains(key) {
-                    Some(set(node))
-                } else {
-                    node.toml()
-                };
                 let below = ["listener", name.as_str(), sub];
                 let table: &[&str] = if sub.is_empty() { &table } else { &below };
-                let value = if *key == "timeout" {
-                    duration(node).or(value)
-                } else {
-                    value
-                };
-                if let Some(value) = value {
+                if let Some(value) = value_of(key, node) {
                     document.set(table, key, value, &node.place);
                 }
             }
@@ -146,6 +138,15 @@ fn listener(
     if !SPOKEN.contains(&protocol) {
         report.note(place, format!("protocol: {protocol} has no equal in this version: the listener {name} is translated as a comment; keep the other server for it"));
         document.turn_off(&table.map(str::to_owned));
+    }
+}
+
+/// The value under a key of ours.
+fn value_of(key: &str, node: &Node) -> Option<String> {
+    match key {
+        "bind" | "disable_protocols" | "disable_cipher_suites" | "trusted" => Some(set(node)),
+        "timeout" => duration(node).or_else(|| node.toml()),
+        _ => node.toml(),
     }
 }
 
@@ -174,18 +175,12 @@ fn duration(node: &Node) -> Option<String> {
 }
 
 fn no_equal(name: &str, node: &Node, report: &mut Report) {
-    let advice = match name {
-        "tlsDisableCipherSuites" | "tlsIgnoreClientOrder" => {
-            "TLS 1.2 and 1.3 with safe suites are offered, in the server's order"
-        }
-        _ => "leave it out",
-    };
     let is_empty =
         node.items().is_empty() && node.table().is_none_or(|table| table.fields.is_empty());
     if !is_empty {
         report.note(
             &node.place,
-            format!("{name}: no equal in this version: {advice}"),
+            format!("{name}: no equal in this version: leave it out"),
         );
     }
 }

@@ -21,11 +21,18 @@ ssl = {
 	certificate = "missing/chat.crt";
 	key = "missing/chat.key";
 	protocol = "tlsv1_3";
-	options = { "no_compression", "no_tlsv1_1", "all" };
+	options = { "no_compression", "no_tlsv1_1", "no_ticket", "all" };
 	ciphers = "HIGH";
 	password = "opened";
 	[5285] = { key = "x.key", certificate = "x.crt" };
+	curveslist = { "X25519", "P-384", "P-256", "P-521" };
 }
+c2s_direct_tls_ssl = {
+	[5223] = { key = "rules.pfw", certificate = "rules.pfw", verify = "none" };
+	["192.0.2.10"] = { key = "groups.txt", certificate = "groups.txt" };
+}
+tls_profile = "intermediate"
+certificates = "more"
 network_settings = {
 	read_timeout = 300;
 	send_timeout = 60;

@@ -4,9 +4,10 @@ use std::fs::File;
 
 use super::Translator;
 use super::modules::Modules;
+use super::tls::Target;
 use super::unknown;
 use crate::import::sections::{Kind, Options, Section};
-use crate::import::value::{Node, Place, as_list, quote};
+use crate::import::value::{Node, as_list, quote};
 
 const CONTACTS: [&str; 6] = ["abuse", "admin", "feedback", "sales", "security", "support"];
 
@@ -24,17 +25,13 @@ impl Translator<'_> {
         self.copy(iterations.as_ref(), &["authentication"], "scram_iterations");
         self.logging(&mut global);
         let certificates = global.remove("certificates");
-        let directory = certificates
-            .as_ref()
-            .and_then(Node::text)
-            .unwrap_or("certs")
-            .to_owned();
+        let has_directory = self.certificates(certificates.as_ref());
         let secret = global.remove("component_secret");
         let conflict = global.remove("component_conflict_resolve");
         self.global = global;
         for mut section in sections {
             match &section.kind {
-                Kind::Host => self.host(section, &directory, scripts.is_some()),
+                Kind::Host => self.host(section, has_directory, scripts.is_some()),
                 Kind::External => {
                     let table = ["component", section.name.as_str()];
                     self.document.table(&table, &section.place);
@@ -61,7 +58,7 @@ impl Translator<'_> {
         }
     }
 
-    fn host(&mut self, section: Section, directory: &str, has_global_scripts: bool) {
+    fn host(&mut self, section: Section, has_directory: bool, has_global_scripts: bool) {
         let Section {
             name,
             place,
@@ -88,8 +85,23 @@ impl Translator<'_> {
         }
         let tls = ["host", name.as_str(), "tls"];
         match options.remove("ssl") {
-            Some(ssl) => self.pair(&ssl, "ssl", &tls),
-            None => self.find_certificate(&name, directory, &tls, &place),
+            Some(ssl) => {
+                let target = Target {
+                    option: "ssl",
+                    pair: &tls,
+                    offer: None,
+                };
+                self.table(&ssl, target);
+            }
+            None if has_directory => {}
+            None => {
+                let text = format!(
+                    "VirtualHost {name}: no directory of certificates can be read: write tls.directory, or [host.{}.tls] \
+                     with certificate and key",
+                    quote(&name)
+                );
+                self.report.note(&place, text);
+            }
         }
         unknown::report(&options, &name, self.report);
     }
@@ -193,31 +205,25 @@ impl Translator<'_> {
         }
     }
 
-    /// The pair that Prosody would find by itself.
-    fn find_certificate(&mut self, host: &str, directory: &str, table: &[&str], place: &Place) {
-        let candidates = [
-            (format!("{host}.crt"), format!("{host}.key")),
-            (
-                format!("{host}/fullchain.pem"),
-                format!("{host}/privkey.pem"),
-            ),
-        ];
-        let readable = |name: &str| File::open(self.directory.join(directory).join(name)).is_ok();
-        let found = candidates
-            .iter()
-            .filter(|_| !host.contains('/'))
-            .find(|(certificate, key)| readable(certificate) && readable(key));
-        if let Some((certificate, key)) = found {
-            let certificate = self.absolute(&format!("{directory}/{certificate}"));
-            let key = self.absolute(&format!("{directory}/{key}"));
-            self.document.set(table, "certificate", certificate, place);
-            self.document.set(table, "key", key, place);
-        } else {
-            let text = format!(
-                "VirtualHost {host}: no certificate of it can be read in {directory}: write [host.{}.tls] with certificate and key",
-                quote(host)
-            );
-            self.report.note(place, text);
+    /// The directory in which Prosody finds certificates by itself; whether there is one.
+    fn certificates(&mut self, written: Option<&Node>) -> bool {
+        let path = written.and_then(Node::text).unwrap_or("certs");
+        let place = written.map_or(&self.start, |node| &node.place).clone();
+        match std::fs::read_dir(self.directory.join(path)) {
+            Ok(_) => {
+                let path = self.absolute(path);
+                self.document.set(&["tls"], "directory", path, &place);
+                true
+            }
+            Err(error) => {
+                if written.is_some() {
+                    let text = format!(
+                        "certificates: {path} can not be read: {error}: copy it here and write tls.directory (left out)"
+                    );
+                    self.report.note(&place, text);
+                }
+                false
+            }
         }
     }
 

@@ -1,10 +1,12 @@
 //! The tables `ssl` and `*_ssl`.
 
+use std::net::IpAddr;
+
 use super::Translator;
-use crate::import::value::{Node, Table};
+use crate::import::value::{Node, Table, as_list};
 
 /// Options of OpenSSL that ask for what is always so.
-const FULFILLED: [&str; 10] = [
+const FULFILLED: [&str; 9] = [
     "no_sslv2",
     "no_sslv3",
     "no_tlsv1",
@@ -14,15 +16,33 @@ const FULFILLED: [&str; 10] = [
     "single_dh_use",
     "single_ecdh_use",
     "cipher_server_preference",
-    "no_ticket",
 ];
+
+/// Where what a table says is written.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// What the table is called.
+    pub(super) option: &'a str,
+    /// Certificate and key.
+    pub(super) pair: &'a [&'a str],
+    /// What is negotiated; `None` for a host, whose listeners decide that.
+    pub(super) offer: Option<&'a [&'a str]>,
+}
 
 impl Translator<'_> {
     pub(super) fn listener_tls(&mut self, listeners: &[&'static str]) {
+        let clients = || listeners.iter().filter(|name| name.starts_with("clients"));
+        self.profile();
         if let Some(ssl) = self.take("ssl") {
-            self.pair(&ssl, "ssl", &["tls", "default"]);
-            for listener in listeners.iter().filter(|name| name.starts_with("clients")) {
+            let target = Target {
+                option: "ssl",
+                pair: &["tls", "default"],
+                offer: Some(&["tls"]),
+            };
+            self.table(&ssl, target);
+            for listener in clients() {
                 self.versions(&ssl, listener);
+                self.places(&ssl, "ssl", listener);
             }
         }
         for (option, listener) in [
@@ -32,35 +52,57 @@ impl Translator<'_> {
         ] {
             let is_there = listeners.contains(&listener);
             if let Some(ssl) = is_there.then(|| self.take(option)).flatten() {
-                self.pair(&ssl, option, &["listener", listener, "tls"]);
+                let table = ["listener", listener, "tls"];
+                let target = Target {
+                    option,
+                    pair: &table,
+                    offer: Some(&table),
+                };
+                self.table(&ssl, target);
                 self.versions(&ssl, listener);
+                self.places(&ssl, option, listener);
             }
         }
     }
 
-    /// Certificate and key; says what else the table has.
-    pub(super) fn pair(&mut self, ssl: &Node, option: &str, table: &[&str]) {
+    fn profile(&mut self) {
+        let Some(profile) = self.take("tls_profile") else {
+            return;
+        };
+        match profile.text() {
+            Some("modern" | "intermediate") => self.copy(Some(&profile), &["tls"], "profile"),
+            _ => self.report.note(&profile.place, "tls_profile: TLS 1.2 and 1.3 are offered with safe suites alone, which is the profile intermediate (left out)"),
+        }
+    }
+
+    /// Certificate and key, and what is negotiated; says what else the table has.
+    pub(super) fn table(&mut self, ssl: &Node, target: Target<'_>) {
         let Some(fields) = ssl.table() else { return };
+        let option = target.option;
         for (name, node) in &fields.fields {
-            let advice = match name.as_str() {
-                "certificate" | "key" => {
-                    self.copy_path(Some(node), table, name);
+            let advice = match (name.as_str(), target.offer) {
+                ("certificate" | "key", _) => {
+                    self.copy_path(Some(node), target.pair, name);
                     continue;
                 }
-                "protocol" if option.ends_with("ssl") && table.first() != Some(&"host") => continue,
-                "options" => {
-                    self.openssl_options(node, option);
+                ("protocol", Some(_)) => continue,
+                ("options", offer) => {
+                    self.openssl_options(node, option, offer);
                     continue;
                 }
-                "password" => {
+                ("curve" | "curveslist" | "curves_list", Some(table)) => {
+                    self.document
+                        .set(table, "groups", as_list(node), &node.place);
+                    continue;
+                }
+                ("password", _) => {
                     "decrypt the key with `openssl pkey -in KEY -out NEW` and name the new file"
                 }
-                "ciphers" | "ciphersuites" | "curve" | "curveslist" | "dhparam" => {
-                    "TLS 1.2 and 1.3 are offered with safe suites and groups alone: leave it out"
+                ("ciphers" | "ciphersuites" | "dhparam", _) => {
+                    "TLS 1.2 and 1.3 are offered with safe suites alone: leave it out, or switch suites off by \
+                     disable_cipher_suites of a listener"
                 }
-                _ if node.table().is_some_and(|table| !table.fields.is_empty()) => {
-                    "for a certificate of one address or port write a listener of its own with [listener.NAME.tls]"
-                }
+                (place, Some(_)) if Place::of(place).is_some() => continue,
                 _ => "leave it out",
             };
             self.report.note(
@@ -70,14 +112,40 @@ impl Translator<'_> {
         }
     }
 
-    fn openssl_options(&mut self, node: &Node, option: &str) {
+    /// Certificates of single addresses and ports.
+    fn places(&mut self, ssl: &Node, option: &str, listener: &str) {
+        let Some(fields) = ssl.table() else { return };
+        for (name, node) in &fields.fields {
+            let (Some(place), Some(inner)) = (Place::of(name), node.table()) else {
+                continue;
+            };
+            let table = ["listener", listener, "tls", place.table(), name.as_str()];
+            for (field, value) in &inner.fields {
+                if ["certificate", "key"].contains(&field.as_str()) {
+                    self.copy_path(Some(value), &table, field);
+                } else {
+                    let text = format!(
+                        "{option}.{name}.{field}: no equal in this version: what is negotiated holds for the whole listener: leave it out"
+                    );
+                    self.report.note(&value.place, text);
+                }
+            }
+        }
+    }
+
+    fn openssl_options(&mut self, node: &Node, option: &str, offer: Option<&[&str]>) {
         for item in node.items() {
             let name = item.text().unwrap_or_default();
-            if !FULFILLED.contains(&name) && !["no_tlsv1_2", "no_tlsv1_3"].contains(&name) {
-                self.report.note(
+            match (name, offer) {
+                ("no_ticket", Some(table)) => {
+                    self.document.set(table, "tickets", "false", &item.place);
+                }
+                ("no_tlsv1_2" | "no_tlsv1_3", _) => {}
+                _ if FULFILLED.contains(&name) => {}
+                _ => self.report.note(
                     &item.place,
                     format!("{option}.options: {name} has no equal in this version: leave it out"),
-                );
+                ),
             }
         }
     }
@@ -116,6 +184,29 @@ impl Translator<'_> {
                 value,
                 &place,
             );
+        }
+    }
+}
+
+/// What a certificate of its own is for within a table.
+enum Place {
+    Interface,
+    Port,
+}
+
+impl Place {
+    fn of(name: &str) -> Option<Self> {
+        match (name.parse::<u16>(), name.parse::<IpAddr>()) {
+            (Ok(_), _) => Some(Self::Port),
+            (_, Ok(_)) => Some(Self::Interface),
+            _ => None,
+        }
+    }
+
+    fn table(&self) -> &'static str {
+        match self {
+            Self::Interface => "by_interface",
+            Self::Port => "by_port",
         }
     }
 }

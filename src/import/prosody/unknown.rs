@@ -5,7 +5,7 @@ use crate::import::sections::Options;
 use crate::import::value::Value;
 
 /// The begin of a name and what to do; the first that fits counts.
-const ADVICE: [(&str, &str); 34] = [
+const ADVICE: [(&str, &str); 33] = [
     (
         "s2s_",
         "this version speaks to no other servers: leave it out",
@@ -114,10 +114,6 @@ const ADVICE: [(&str, &str); 34] = [
     (
         "firewall_extra_chains",
         "write [firewall.extra_chains.NAME] with events and order",
-    ),
-    (
-        "tls_profile",
-        "TLS 1.2 and 1.3 are offered with safe suites alone: leave it out",
     ),
     ("network_backend", "there is one: leave it out"),
     (
