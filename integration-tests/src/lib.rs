@@ -21,7 +21,7 @@ pub use client::{DEADLINE, Event, TestClient};
 pub use dns_server::DnsServer;
 pub use list_server::{ListServer, Reply};
 pub use login::{SASL, SaslReply, mechanisms};
-pub use node::{HOST, TestNode, password_of, program_file};
+pub use node::{HOST, TestNode, own_address, password_of, program_file};
 pub use pattern::Pattern;
 pub use scram::{Challenge, Hash, Scram};
 pub use transport::{TlsFacts, TlsOptions};

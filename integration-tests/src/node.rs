@@ -52,7 +52,12 @@ pub fn password_of(user: &str) -> String {
 impl TestNode {
     /// Starts a node. `toml` is laid over the base configuration: two listeners, the host `localhost`, test certificates.
     pub async fn start(toml: &str) -> TestNode {
-        TestNode::start_in(toml, Surroundings::default()).await
+        TestNode::start_in(toml, Surroundings::default(), |_, _| {}).await
+    }
+
+    /// As [`TestNode::start`]; `prepare` puts files into the directory of the configuration before.
+    pub async fn with_files(toml: &str, prepare: impl FnOnce(&Path, &Certificates)) -> TestNode {
+        TestNode::start_in(toml, Surroundings::default(), prepare).await
     }
 
     /// As [`TestNode::start`], with these environment variables.
@@ -62,7 +67,7 @@ impl TestNode {
             environment: environment.iter().map(own).collect(),
             ..Surroundings::default()
         };
-        TestNode::start_in(toml, surroundings).await
+        TestNode::start_in(toml, surroundings, |_, _| {}).await
     }
 
     /// As [`TestNode::start`], run by another program, such as `prlimit --nofile=64`.
@@ -71,10 +76,14 @@ impl TestNode {
             wrapper: wrapper.iter().map(ToString::to_string).collect(),
             ..Surroundings::default()
         };
-        TestNode::start_in(toml, surroundings).await
+        TestNode::start_in(toml, surroundings, |_, _| {}).await
     }
 
-    async fn start_in(toml: &str, surroundings: Surroundings) -> TestNode {
+    async fn start_in(
+        toml: &str,
+        surroundings: Surroundings,
+        prepare: impl FnOnce(&Path, &Certificates),
+    ) -> TestNode {
         let directory = tempfile::Builder::new()
             .prefix("portcullis")
             .tempdir()
@@ -94,6 +103,7 @@ impl TestNode {
             .collect::<Vec<_>>();
         let certificates = Certificates::create(directory.path(), &hosts);
         fs::write(directory.path().join("portcullis.toml"), config.to_string()).unwrap();
+        prepare(directory.path(), &certificates);
         let listeners = listeners_of(&config);
         let child = spawn(directory.path(), &surroundings).await;
         TestNode {
@@ -401,7 +411,7 @@ fn listeners_of(config: &toml::Table) -> BTreeMap<String, SocketAddr> {
 
 /// A loopback address that no other test on this machine uses: the node refuses port 0, and a port that was free a
 /// moment ago may be taken, but all of 127.0.0.0/8 is ours.
-fn own_address() -> Ipv4Addr {
+pub fn own_address() -> Ipv4Addr {
     static NODES: AtomicU8 = AtomicU8::new(1);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let node = NODES.fetch_add(1, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 
 mod binding;
 mod caps;
+mod certificates;
 mod components;
 mod configuration;
 mod live;
@@ -10,6 +11,8 @@ mod opening;
 mod options;
 mod pending;
 mod proxied;
+mod s_client;
+mod tls;
 mod traffic;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

@@ -5,7 +5,7 @@ use harness::{HOST, Hash, Item, Scram, TestClient, TestNode, TlsOptions, mechani
 const STARTTLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
 
 #[tokio::test]
-async fn direct_tls_speaks_xmpp_from_the_first_byte() {
+async fn n056_direct_tls_speaks_xmpp_from_the_first_byte() {
     let node = TestNode::with_users("", &["alice"]).await;
     let mut client = TestClient::connect_tls(node.direct_address(), &node.tls())
         .await
@@ -58,7 +58,7 @@ async fn both_tls_versions_log_in() {
 }
 
 #[tokio::test]
-async fn starttls_is_offered_once_and_then_not_again() {
+async fn n055_starttls_is_offered_once_and_then_not_again() {
     let node = TestNode::start("").await;
     let mut client = TestClient::connect(node.address()).await;
     let features = client.open(HOST).await;
@@ -122,7 +122,7 @@ async fn the_certificate_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn plain_text_on_the_direct_port_is_closed() {
+async fn n056_plain_text_on_the_direct_port_is_closed() {
     let node = TestNode::start("").await;
     let mut client = TestClient::connect(node.direct_address()).await;
     client.send_header(HOST).await;

@@ -1,4 +1,4 @@
-//! What the tests need from outside: other people's clients, and a Python with slixmpp and the parser of OpenMetrics.
+//! What the tests need from outside: other people's clients, and a Python with slixmpp, sslyze and the parser of OpenMetrics.
 
 use std::path::Path;
 
@@ -13,6 +13,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tmux", "tmux"),
     ("g++", "g++"),
     ("cc", "gcc"),
+    ("openssl", "openssl"),
     ("python3", "python3"),
     (LUA, "lua5.4"),
 ];
@@ -23,6 +24,8 @@ const LUA_EXPAT: &str = "lua-expat";
 
 /// Pinned, so that a release of theirs never changes the outcome of ours.
 const SLIXMPP: &str = "slixmpp==1.17.0";
+/// What looks at TLS from outside.
+const SSLYZE: &str = "sslyze==6.3.1";
 /// What reads our metrics in a test: the parser of OpenMetrics by Prometheus' own project.
 const PROMETHEUS: &str = "prometheus_client==0.26.0";
 
@@ -114,6 +117,7 @@ fn make_venv(venv: &Path) -> Result<()> {
             "-q",
             "--disable-pip-version-check",
             SLIXMPP,
+            SSLYZE,
             PROMETHEUS,
         ],
     ))
@@ -123,7 +127,7 @@ fn is_usable(venv: &Path) -> bool {
     let python = venv.join("bin/python").display().to_string();
     let version = SLIXMPP.rsplit('=').next().unwrap_or_default();
     let check = format!(
-        "import slixmpp, prometheus_client.openmetrics; assert slixmpp.__version__ == '{version}'"
+        "import slixmpp, sslyze, prometheus_client.openmetrics; assert slixmpp.__version__ == '{version}'"
     );
     run_quietly(&python, &["-c", &check]).is_ok()
 }

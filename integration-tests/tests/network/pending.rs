@@ -2,22 +2,6 @@
 
 /// Number and reason. A row leaves when a test has its number in its name.
 const PENDING: &[(u16, &str)] = &[
-    (54, "tls"),
-    (55, "tls"),
-    (56, "tls"),
-    (57, "tls"),
-    (61, "tls"),
-    (62, "tls"),
-    (63, "tls"),
-    (64, "tls"),
-    (65, "tls"),
-    (66, "tls"),
-    (67, "tls"),
-    (68, "tls"),
-    (69, "tls"),
-    (70, "tls"),
-    (71, "tls"),
-    (72, "tls"),
     (73, "multiplexing"),
     (74, "multiplexing"),
     (75, "multiplexing"),
@@ -30,7 +14,6 @@ const PENDING: &[(u16, &str)] = &[
     (89, "load"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
-    (100, "tls"),
     (105, "handover"),
     (106, "handover"),
 ];
