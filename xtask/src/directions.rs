@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "portcullis-config",
             "portcullis-xmpp",
             "portcullis-proxy-header",
+            "portcullis-multiplex",
         ],
     ),
     ("portcullis-rules", &["portcullis-xmpp"]),
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("portcullis-config", &["portcullis-xmpp"]),
     ("portcullis-xmpp", &[]),
     ("portcullis-proxy-header", &[]),
+    ("portcullis-multiplex", &[]),
     (
         "portcullis-integration-tests",
         &["portcullis", "portcullis-xmpp"],

@@ -26,6 +26,7 @@ const REQUIRED: &[&str] = &[
     "rule_parser",
     "proxy_header",
     "websocket",
+    "multiplex",
 ];
 
 /// Options of `cargo xtask fuzz`.
