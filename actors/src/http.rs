@@ -14,11 +14,13 @@ mod routes;
 mod upgrade;
 mod websocket;
 
+use std::io;
 use std::sync::Arc;
 
 use crate::core::Core;
-use crate::listener::{Accepted, AtCapacity, ListenerPolicy};
+use crate::listener::{Accepted, AtCapacity, ListenerPolicy, Secured};
 use crate::supervise::ActorPath;
+use connection::{Caller, Holdings, Origin};
 
 pub use connection::{HttpConnection, HttpReport};
 pub(crate) use connection::{Leave, PatienceChanged};
@@ -34,18 +36,53 @@ pub(crate) fn start(core: &Arc<Core>, policy: &Arc<ListenerPolicy>, accepted: Ac
     // In the order of accepting, which decides who makes room for whom.
     let id = core.session_id();
     let peer = accepted.peer;
+    let permits = accepted.permits;
+    let caller = Caller {
+        origin: Origin::Socket(accepted.stream),
+        peer,
+        local: accepted.local,
+        holdings: Holdings { permits, placement },
+    };
     let is_alive = arbiter.spawn_fn(move || {
-        let (tree, path) = (core.tree.clone(), ActorPath::root("sessions").child(id));
-        let started = tree.spawn_local(path, move |own| {
-            HttpConnection::new(core, policy, (id, own.clone()), accepted, placement)
-        });
-        if let Err(error) = started {
+        if let Err(error) = serve(core, policy, id, caller) {
             tracing::warn!(%peer, %error, "connection not served");
         }
     });
     if !is_alive {
         tracing::warn!(%peer, "connection not served: its arbiter has ended");
     }
+}
+
+/// Serves a connection inside TLS on this thread.
+///
+/// # Errors
+/// The node is stopping.
+pub(crate) fn resume(
+    core: &Arc<Core>,
+    policy: &Arc<ListenerPolicy>,
+    secured: Secured,
+) -> io::Result<()> {
+    let (permits, placement) = (secured.permits, secured.placement);
+    let caller = Caller {
+        origin: Origin::Secured(secured.stream, secured.ahead),
+        peer: secured.peer,
+        local: secured.local,
+        holdings: Holdings { permits, placement },
+    };
+    serve(
+        Arc::clone(core),
+        Arc::clone(policy),
+        core.session_id(),
+        caller,
+    )
+}
+
+fn serve(core: Arc<Core>, policy: Arc<ListenerPolicy>, id: u64, caller: Caller) -> io::Result<()> {
+    let (tree, path) = (core.tree.clone(), ActorPath::root("sessions").child(id));
+    let started = tree.spawn_local(path, move |own| {
+        HttpConnection::new(core, policy, (id, own.clone()), caller)
+    });
+    started.map(drop).map_err(io::Error::other)
 }
 
 /// What is said to a client that is not let in (RFC 9110 §15.6.4).

@@ -7,6 +7,8 @@
 mod accept;
 mod drain;
 mod guest;
+mod multiplexed;
+mod peek;
 mod permits;
 mod principal;
 mod proxied;
@@ -15,6 +17,7 @@ mod service;
 mod socket;
 mod sockets;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Running, WrapFuture};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use portcullis_config::{Bind, ListenerConfig, ListenerName};
+use portcullis_config::{Bind, ListenerConfig, ListenerName, Protocol};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -40,6 +43,7 @@ pub(crate) use guest::Guest;
 pub(crate) use permits::Membership;
 pub use permits::{AtCapacity, Capacity, Counters, Members, Permits, Places, Stranger, network};
 pub use service::Accepted;
+pub(crate) use service::Secured;
 pub(crate) use socket::refuse_occupied;
 pub use socket::{Opened, SocketOptions, UnixName, open, try_open};
 pub use sockets::Sockets;
@@ -58,24 +62,50 @@ pub struct ListenerPolicy {
     /// Refused clients that are being told so.
     refusals: AtomicU32,
     /// Times that a session waited because its client sends too fast.
-    pub(crate) throttled: AtomicU64,
+    pub(crate) throttled: Arc<AtomicU64>,
+    /// Connections that were closed because nothing showed what they speak.
+    undetected: AtomicU64,
     version: AtomicU32,
     changed: Notify,
+    /// On a multiplexing listener: the settings for what was spoken on it so far.
+    spoken: Mutex<BTreeMap<Protocol, Arc<ListenerPolicy>>>,
 }
 
 impl ListenerPolicy {
     /// A policy that shares the node's count.
     pub fn new(config: ListenerConfig, node: Places) -> Arc<Self> {
-        let config = ArcSwap::from_pointee(config);
-        Arc::new(Self {
-            config,
-            counters: Counters::new(node),
+        Arc::new(Self::with(config, Counters::new(node)))
+    }
+
+    fn with(config: ListenerConfig, counters: Counters) -> Self {
+        Self {
+            config: ArcSwap::from_pointee(config),
+            counters,
             members: Members::default(),
             refusals: AtomicU32::new(0),
-            throttled: AtomicU64::new(0),
+            throttled: Arc::default(),
+            undetected: AtomicU64::new(0),
             version: AtomicU32::new(0),
             changed: Notify::new(),
-        })
+            spoken: Mutex::default(),
+        }
+    }
+
+    /// The settings for connections of a multiplexing listener on which this is spoken: counts, bounds
+    /// and sessions are the listener's. `None` if that can not be spoken on it.
+    fn speaking(&self, protocol: Protocol) -> Option<Arc<Self>> {
+        let mut spoken = self.spoken.lock();
+        if let Some(policy) = spoken.get(&protocol) {
+            return Some(Arc::clone(policy));
+        }
+        let config = self.load().speaking(protocol)?;
+        let policy = Arc::new(Self {
+            members: self.members.clone(),
+            throttled: Arc::clone(&self.throttled),
+            ..Self::with(config, self.counters.clone())
+        });
+        spoken.insert(protocol, Arc::clone(&policy));
+        Some(policy)
     }
 
     /// The settings in force.
@@ -93,10 +123,21 @@ impl ListenerPolicy {
         if **self.config.load() == config {
             return;
         }
-        self.config.store(Arc::new(config));
-        self.version.fetch_add(1, Ordering::Release);
+        let spoken = self.spoken.lock();
+        for (protocol, policy) in spoken.iter() {
+            if let Some(config) = config.speaking(*protocol) {
+                policy.replace(config);
+            }
+        }
+        self.replace(config);
+        drop(spoken);
         self.changed.notify_waiters();
         self.members.tell();
+    }
+
+    fn replace(&self, config: ListenerConfig) {
+        self.config.store(Arc::new(config));
+        self.version.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -140,6 +181,8 @@ pub struct ListenerReport {
     pub unauthenticated: usize,
     /// Times that a connection of the whole listener was not read because its client sends too fast.
     pub throttled: u64,
+    /// Connections of the whole listener that were closed because nothing showed what they speak.
+    pub undetected: u64,
     /// Options of the listening socket, as the kernel has them.
     pub options: Option<SocketOptions>,
     /// Options of the first connection accepted under the settings in force, as the kernel had them.
@@ -169,6 +212,7 @@ impl Observe for Listener {
             connections: self.policy.counters.listener.taken(),
             unauthenticated: self.policy.counters.strangers.len(),
             throttled: self.policy.throttled.load(Ordering::Relaxed),
+            undetected: self.policy.undetected.load(Ordering::Relaxed),
             options: self.accepts.first().map(|accept| accept.options()),
             ..self.shared.report.lock().clone()
         }

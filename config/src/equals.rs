@@ -78,7 +78,7 @@ const EQUALS: &[Equal] = &[
     ),
     equal(
         "listener.<name>.bind",
-        "c2s_interfaces and c2s_ports, c2s_direct_tls_ports, component_ports and so on",
+        "c2s_interfaces and c2s_ports, c2s_direct_tls_ports, component_ports and so on; ports and ssl_ports of the multiplexer",
         "bind",
     ),
     equal(
@@ -238,6 +238,26 @@ const EQUALS: &[Equal] = &[
         "",
     ),
     equal("http.external_url", "http_external_url", ""),
+    equal(
+        "listener.<name>.multiplex.protocols",
+        "every service that is loaded and can be told apart",
+        "",
+    ),
+    equal(
+        "listener.<name>.multiplex.max_peek",
+        "multiplex_buffer_size",
+        "",
+    ),
+    equal(
+        "listener.<name>.multiplex.exclusive",
+        "the ports of the services, empty lists to close them",
+        "",
+    ),
+    equal(
+        "listener.<name>.multiplex.tls",
+        "ssl_ports instead of ports",
+        "",
+    ),
     equal("component.<name>.secret", "component_secret", ""),
     equal(
         "component.<name>.conflict",

@@ -61,7 +61,7 @@ pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;
 pub use listener::{
     Bind, Keepalive, ListenerConfig, ListenerLimits, ListenerName, ListenerTimeouts, ListenerTls,
-    Protocol, ProxyProtocol, SocketConfig, Traffic, WhenFull,
+    Multiplex, Protocol, ProxyProtocol, SocketConfig, Traffic, WhenFull,
 };
 pub use load::{Loaded, load};
 pub use logging::{LogFormat, LoggingConfig};

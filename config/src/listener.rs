@@ -11,12 +11,14 @@ use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec, one_of};
 
 pub(crate) mod address;
 mod binds;
+pub(crate) mod multiplex;
 pub(crate) mod policy;
 pub(crate) mod proxy;
 mod service;
 mod socket;
 pub(crate) mod tls;
 
+pub use multiplex::Multiplex;
 pub use policy::{ListenerLimits, ListenerTimeouts, Traffic, WhenFull};
 pub use proxy::ProxyProtocol;
 pub use service::Protocol;
@@ -105,6 +107,8 @@ pub struct ListenerConfig {
     pub limits: ListenerLimits,
     /// Who sends a header of the PROXY protocol; `None`: nobody.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// What the protocol is chosen from, with [`Protocol::Multiplex`] and nothing else.
+    pub multiplex: Option<Multiplex>,
 }
 
 static PROTOCOL: Key = Key {
@@ -113,7 +117,8 @@ static PROTOCOL: Key = Key {
     preset: Preset::Required,
     reload: Reload::Rebind,
     doc: "What is spoken: `c2s` is for clients, `component` for external components (XEP-0114), whose domains are the \
-          tables `[component]`, `http` for what `[http]` has: clients over WebSocket, `host-meta`, metrics, health.",
+          tables `[component]`, `http` for what `[http]` has: clients over WebSocket, `host-meta`, metrics, health; \
+          `multiplex` is several of them on one port.",
     example: "\"c2s\"",
 };
 
@@ -206,8 +211,9 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &policy::TIMEOUTS,
         &policy::LIMITS,
         &proxy::SECTION,
+        &multiplex::SECTION,
     ],
-    later: &["multiplex", "allow_public"],
+    later: &["allow_public"],
 };
 
 /// What listeners take from other sections.
@@ -258,11 +264,7 @@ fn read_listener(
     name: ListenerName,
     inherited: &Inherited<'_>,
 ) -> binds::Draft {
-    let protocol = checker.read(section, &PROTOCOL, |node| {
-        let text = text(node).ok_or_else(|| expected(&PROTOCOL, node))?;
-        Protocol::parse(text).ok_or_else(|| wrong_protocol(text))
-    });
-    let protocol = protocol.unwrap_or(Protocol::C2s);
+    let protocol = read_protocol(checker, section);
     let (service, network) = (service_of(protocol), inherited.network);
     let max_connections = checker.optional_integer(section, &MAX_CONNECTIONS);
     let tls_section = section.child(tls::SECTION.name);
@@ -272,9 +274,24 @@ fn read_listener(
     let bound = max_connections.unwrap_or(network.config.max_connections);
     let limits = section.child(policy::LIMITS.name);
     let limits = limits.inheriting(&network.limits);
-    let limits = policy::read_limits(checker, &limits, bound, service);
+    let limits = (
+        &limits,
+        &policy::read_limits(checker, &limits, bound, service),
+    );
     let timeouts = section.child(policy::TIMEOUTS.name);
     let timeouts = timeouts.inheriting(&network.timeouts);
+    let timeouts = (
+        &timeouts,
+        &policy::read_timeouts(checker, &timeouts, service),
+    );
+    let around = multiplex::Around {
+        tls: &tls,
+        timeouts,
+        limits,
+    };
+    let multiplex = section.child(multiplex::SECTION.name);
+    let multiplex = multiplex::read(checker, &multiplex, protocol, network, &around);
+    policy::check_limits(checker, limits, multiplex.as_ref());
     let endpoints = binds::read(checker, section, &network.interfaces, service, tls.implicit);
     let targets = endpoints.iter().map(|endpoint| &endpoint.target);
     tls::check_places(checker, &tls_section, &tls, targets);
@@ -284,27 +301,43 @@ fn read_listener(
         binds: Vec::new(),
         required: checker.boolean(section, &REQUIRED),
         max_connections,
-        at_capacity: match checker.word(section, &AT_CAPACITY).as_deref() {
-            Some("queue") => WhenFull::Queue,
-            _ => WhenFull::Refuse,
-        },
+        at_capacity: read_at_capacity(checker, section),
         tls,
         socket,
-        timeouts: policy::read_timeouts(checker, &timeouts, service),
+        timeouts: timeouts.1.clone(),
         limits: ListenerLimits {
             traffic: network.traffic_of(protocol).cloned(),
-            ..limits
+            ..limits.1.clone()
         },
         proxy_protocol: proxy::read(
             checker,
             &section.child(proxy::SECTION.name),
             &network.trusted_proxies,
         ),
+        multiplex,
     };
     binds::Draft {
         config,
+        is_explicit: [&BIND, &INTERFACES, &PORTS]
+            .iter()
+            .any(|key| section.find(key).is_some()),
         endpoints,
         v6_only,
+    }
+}
+
+fn read_protocol(checker: &mut Checker, section: &Section<'_>) -> Protocol {
+    let protocol = checker.read(section, &PROTOCOL, |node| {
+        let text = text(node).ok_or_else(|| expected(&PROTOCOL, node))?;
+        Protocol::parse(text).ok_or_else(|| wrong_protocol(text))
+    });
+    protocol.unwrap_or(Protocol::C2s)
+}
+
+fn read_at_capacity(checker: &mut Checker, section: &Section<'_>) -> WhenFull {
+    match checker.word(section, &AT_CAPACITY).as_deref() {
+        Some("queue") => WhenFull::Queue,
+        _ => WhenFull::Refuse,
     }
 }
 

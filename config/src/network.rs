@@ -51,6 +51,8 @@ impl Network<'_> {
             Protocol::C2s | Protocol::Http => self.c2s.as_ref(),
             // Operators run their components themselves.
             Protocol::Component => None,
+            // What it turns out to be says it.
+            Protocol::Multiplex => None,
         }
     }
 }

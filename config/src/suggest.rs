@@ -77,6 +77,9 @@ const FOREIGN: &[(&str, &str)] = &[
     ),
     ("default_iteration_count", "authentication.scram_iterations"),
     ("unlimited_jids", "network.limits.unlimited"),
+    ("multiplex_buffer_size", "multiplex.max_peek"),
+    ("ssl_ports", "ports"),
+    ("ssl_interfaces", "interfaces"),
 ];
 
 /// Prosody's options without an equal here, and why.

@@ -66,6 +66,7 @@ fn the_example_is_accepted_as_it_is_and_names_known_keys_only() {
             "can not be read",
             "bind stands instead of",
             "remove one of the two keys",
+            "only for listeners with",
         ]
         .iter()
         .any(|known| reason.contains(known));

@@ -14,13 +14,14 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio_rustls::server::TlsStream;
 
 use super::patience::{Pace, Patient};
 use super::routes;
 use crate::arbiters::Placement;
 use crate::connection::Transport;
 use crate::core::Core;
-use crate::listener::{Accepted, Guest, ListenerPolicy, Membership, Permits, Stranger};
+use crate::listener::{Guest, ListenerPolicy, Membership, Permits, Stranger};
 use crate::observe::Observe;
 use crate::offer::offer;
 use crate::supervise::{RestartPolicy, Slot, Supervise};
@@ -50,7 +51,7 @@ pub struct HttpConnection {
     own: Slot<Self>,
     id: u64,
     /// Until the start.
-    stream: Option<StdStream>,
+    origin: Option<Origin>,
     leave: Rc<Notify>,
     is_over: bool,
     task: Option<AbortHandle>,
@@ -77,6 +78,22 @@ pub(super) struct Holdings {
     pub(super) placement: Placement,
 }
 
+/// What a connection begins on.
+pub(super) enum Origin {
+    /// A socket. TLS comes first where the listener has it so.
+    Socket(StdStream),
+    /// A stream inside TLS, and what was read of it already.
+    Secured(Box<TlsStream<TcpStream>>, Vec<u8>),
+}
+
+/// Who has connected, and how.
+pub(super) struct Caller {
+    pub(super) origin: Origin,
+    pub(super) peer: SocketAddr,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) holdings: Holdings,
+}
+
 /// What the console shows of it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct HttpReport {
@@ -94,25 +111,26 @@ impl HttpConnection {
         core: Arc<Core>,
         policy: Arc<ListenerPolicy>,
         (id, own): (u64, Slot<Self>),
-        accepted: Accepted,
-        placement: Placement,
+        caller: Caller,
     ) -> Self {
-        let permits = accepted.permits;
         let visit = Visit {
             core,
-            peer: accepted.peer,
-            local: accepted.local,
-            is_encrypted: policy.load().tls.implicit,
+            peer: caller.peer,
+            local: caller.local,
+            is_encrypted: match caller.origin {
+                Origin::Socket(_) => policy.load().tls.implicit,
+                Origin::Secured(..) => true,
+            },
             policy,
             pace: Arc::default(),
-            holdings: RefCell::new(Some(Holdings { permits, placement })),
+            holdings: RefCell::new(Some(caller.holdings)),
             requests: Cell::new(0),
         };
         Self {
             visit: Rc::new(visit),
             own,
             id,
-            stream: Some(accepted.stream),
+            origin: Some(caller.origin),
             leave: Rc::default(),
             is_over: false,
             task: None,
@@ -151,7 +169,7 @@ impl Actor for HttpConnection {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Context<Self>) {
-        let Some(stream) = self.stream.take() else {
+        let Some(origin) = self.origin.take() else {
             return context.stop();
         };
         let policy = &self.visit.policy;
@@ -164,7 +182,7 @@ impl Actor for HttpConnection {
         let (visit, leave) = (Rc::clone(&self.visit), Rc::clone(&self.leave));
         let serving = async move {
             let _last = last;
-            if let Err(error) = serve(&visit, stream, &leave).await {
+            if let Err(error) = serve(&visit, origin, &leave).await {
                 tracing::debug!(peer = %visit.peer, %error, "http connection ended");
             }
         };
@@ -231,18 +249,14 @@ impl Drop for TellsOver {
 }
 
 /// Answers requests until the connection closes, is left, or becomes a session.
-async fn serve(visit: &Rc<Visit>, stream: StdStream, leave: &Notify) -> io::Result<()> {
-    let stream = TcpStream::from_std(stream)?;
-    let transport = match visit.is_encrypted {
-        true => {
-            let shaken = handshake::serve(&visit.core, &visit.policy, stream, visit.local, None);
-            Transport::Tls(shaken.await?)
-        }
-        false => Transport::Plain(stream),
+async fn serve(visit: &Rc<Visit>, origin: Origin, leave: &Notify) -> io::Result<()> {
+    let (transport, ahead) = match origin {
+        Origin::Socket(stream) => (secured(visit, stream).await?, Vec::new()),
+        Origin::Secured(stream, ahead) => (Transport::Tls(stream), ahead),
     };
     visit.pace.answered();
     let patient = Patient::new(
-        transport,
+        (transport, ahead),
         Arc::clone(&visit.policy),
         Arc::clone(&visit.pace),
     );
@@ -260,4 +274,14 @@ async fn serve(visit: &Rc<Visit>, stream: StdStream, leave: &Notify) -> io::Resu
         }
     };
     ended.map_err(io::Error::other)
+}
+
+/// The socket, inside TLS where the listener has it so.
+async fn secured(visit: &Visit, stream: StdStream) -> io::Result<Transport> {
+    let stream = TcpStream::from_std(stream)?;
+    if !visit.is_encrypted {
+        return Ok(Transport::Plain(stream));
+    }
+    let shaken = handshake::serve(&visit.core, &visit.policy, stream, visit.local, None);
+    Ok(Transport::Tls(shaken.await?))
 }

@@ -109,6 +109,8 @@ impl Pace {
 /// The socket.
 pub(super) struct Patient {
     transport: Transport,
+    /// What was read of it before it came here.
+    ahead: Vec<u8>,
     policy: Arc<ListenerPolicy>,
     pace: Arc<Pace>,
     reading: Pin<Box<Sleep>>,
@@ -118,9 +120,14 @@ pub(super) struct Patient {
 
 impl Patient {
     /// A socket between requests.
-    pub(super) fn new(transport: Transport, policy: Arc<ListenerPolicy>, pace: Arc<Pace>) -> Self {
+    pub(super) fn new(
+        (transport, ahead): (Transport, Vec<u8>),
+        policy: Arc<ListenerPolicy>,
+        pace: Arc<Pace>,
+    ) -> Self {
         Self {
             transport,
+            ahead,
             policy,
             pace,
             reading: Box::pin(sleep_until(Instant::now())),
@@ -128,9 +135,9 @@ impl Patient {
         }
     }
 
-    /// The socket without deadlines.
-    pub(super) fn into_transport(self) -> Transport {
-        self.transport
+    /// The socket without deadlines, and what was read ahead and not taken yet.
+    pub(super) fn into_transport(self) -> (Transport, Vec<u8>) {
+        (self.transport, self.ahead)
     }
 
     /// Pending until the peer has been silent for too long, then the end.
@@ -185,6 +192,13 @@ impl AsyncRead for Patient {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.ahead.is_empty() {
+            let length = this.ahead.len().min(buffer.remaining());
+            let taken: Vec<u8> = this.ahead.drain(..length).collect();
+            buffer.put_slice(&taken);
+            this.pace.heard();
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.transport).poll_read(cx, buffer);
         if polled.is_pending() {

@@ -41,14 +41,14 @@ pub(super) async fn begin(
     let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() else {
         return tracing::error!("the connection below a WebSocket is not ours");
     };
-    let transport = parts.io.into_inner().into_transport();
+    let (transport, ahead) = parts.io.into_inner().into_transport();
     let limit = visit.policy.load().limits.stanza;
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let read = parts.read_buf.to_vec();
+    let read = [parts.read_buf.as_ref(), &ahead].concat();
     let messages =
         WebSocketStream::from_partially_read(transport, read, Role::Server, Some(config)).await;
     let (pipe, theirs) = tokio::io::duplex(PIPE);

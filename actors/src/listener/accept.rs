@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use portcullis_config::WhenFull;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::time::Instant;
 
 use super::proxied::{self, Standing};
 use super::service::{self, Accepted};
@@ -196,6 +197,7 @@ impl Accept {
             stream,
             peer,
             local,
+            since: Instant::now(),
             permits,
         };
         if standing == Standing::Proxy {
@@ -238,9 +240,20 @@ pub(super) fn refuse(
 ) {
     shared.report.lock().refused += 1;
     tracing::debug!(%peer, ?bound, "connection refused");
-    let Some(answer) = service::refusal(&policy.load(), bound) else {
-        return;
-    };
+    if let Some(answer) = service::refusal(&policy.load(), bound)
+        && let Ok(stream) = TcpStream::from_std(stream)
+    {
+        dismiss(policy, stream, answer);
+    }
+}
+
+/// Tells a client `answer`, which may be nothing, and closes. More of them than are told at one time
+/// are just closed.
+pub(super) fn dismiss(
+    policy: &Arc<ListenerPolicy>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    answer: Vec<u8>,
+) {
     let policy = Arc::clone(policy);
     if policy.refusals.fetch_add(1, Ordering::AcqRel) >= REFUSALS {
         policy.refusals.fetch_sub(1, Ordering::AcqRel);
@@ -255,8 +268,7 @@ pub(super) fn refuse(
 
 /// Writes the answer, and reads what the client sends until it closes, so that the answer is not
 /// lost to a reset.
-async fn tell(stream: StdStream, answer: &[u8]) -> io::Result<()> {
-    let mut stream = TcpStream::from_std(stream)?;
+async fn tell(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) -> io::Result<()> {
     stream.write_all(answer).await?;
     stream.shutdown().await?;
     let mut sink = [0; 1024];

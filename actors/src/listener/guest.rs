@@ -1,5 +1,8 @@
 //! Who serves a connection that a listener accepted.
 
+use std::sync::Arc;
+
+use tokio::sync::Notify;
 use xmpp::stream_error::StreamError;
 
 use crate::http::{HttpConnection, Leave, PatienceChanged};
@@ -14,6 +17,8 @@ pub(crate) enum Guest {
     Session(Slot<Session>),
     /// A connection of HTTP that is no session yet.
     Http(Slot<HttpConnection>),
+    /// A connection that has not shown what it speaks; it is closed when it hears of this.
+    Unknown(Arc<Notify>),
 }
 
 impl Guest {
@@ -22,6 +27,10 @@ impl Guest {
         match self {
             Self::Session(session) => offer(session, EndSession(error)).is_ok(),
             Self::Http(connection) => offer(connection, Leave).is_ok(),
+            Self::Unknown(superseded) => {
+                superseded.notify_one();
+                true
+            }
         }
     }
 
@@ -30,6 +39,8 @@ impl Guest {
         match self {
             Self::Session(session) => offer(session, TermsChanged).is_ok(),
             Self::Http(connection) => offer(connection, PatienceChanged).is_ok(),
+            // It follows what is in force when it is found out.
+            Self::Unknown(_) => true,
         }
     }
 }

@@ -238,7 +238,7 @@ pub struct Counters {
     pub listener: Places,
     peers: Peers,
     arrivals: Arrivals,
-    /// Sessions of this listener that have not logged in.
+    /// Connections of this listener that have not logged in.
     pub strangers: Strangers,
 }
 

@@ -11,13 +11,12 @@ use std::sync::Arc;
 
 use portcullis_config::ListenerConfig;
 use proxy_header::{MAX_LENGTH, Mistake, Parsed, parse};
-use rustix::net::{RecvFlags, recv};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 
 use super::accept::{capacity, refuse};
 use super::service::{self, Accepted};
-use super::{ListenerPolicy, Shared};
+use super::{ListenerPolicy, Shared, peek};
 use crate::core::Core;
 
 /// What a peer is to a listener.
@@ -48,9 +47,7 @@ enum Unheard {
     Missing,
     #[error("the header of the PROXY protocol is refused: {0}")]
     Wrong(#[from] Mistake),
-    #[error("it ended before the header of the PROXY protocol did")]
-    Gone,
-    #[error(transparent)]
+    #[error("it ended before the header of the PROXY protocol did: {0}")]
     Socket(#[from] io::Error),
 }
 
@@ -82,7 +79,7 @@ pub(super) async fn introduce(
             let listener = &policy.load().name;
             match error {
                 // Whoever only looks whether somebody listens does so.
-                Unheard::Gone | Unheard::Socket(_) => {
+                Unheard::Socket(_) => {
                     tracing::debug!(%listener, %proxy, "connection of a proxy closed: {error}");
                 }
                 _ => tracing::warn!(%listener, %proxy, "connection of a proxy closed: {error}"),
@@ -103,7 +100,7 @@ async fn hear(
         (config.timeouts.detect, is_required)
     };
     let stream = TcpStream::from_std(accepted.stream)?;
-    let heard = tokio::time::timeout(patience, client(&stream, is_required));
+    let heard = timeout_at(accepted.since + patience, client(&stream, is_required));
     match heard.await.unwrap_or(Err(Unheard::Late)) {
         Ok(client) => {
             let stream = stream.into_std()?;
@@ -119,39 +116,17 @@ async fn hear(
 
 /// Reads the header and no byte behind it; where none is required, there may be none.
 async fn client(stream: &TcpStream, is_required: bool) -> Result<Option<SocketAddr>, Unheard> {
-    let mut seen = 0;
-    loop {
-        let ready = stream.ready(Interest::READABLE).await?;
-        match stream.try_io(Interest::READABLE, || look(stream, seen)) {
-            Ok((length, Parsed::Incomplete)) => seen = length,
-            Ok((_, Parsed::Header(header))) => {
-                let mut bytes = [0; MAX_LENGTH];
-                let bytes = bytes.get_mut(..header.length).unwrap_or_default();
-                let (taken, _) =
-                    recv(stream, bytes, RecvFlags::empty()).map_err(io::Error::from)?;
-                return if taken == header.length {
-                    Ok(header.source)
-                } else {
-                    Err(Unheard::Gone)
-                };
-            }
-            Ok((_, Parsed::Absent)) if !is_required => return Ok(None),
-            Ok((_, Parsed::Absent)) => return Err(Unheard::Missing),
-            Ok((_, Parsed::Wrong(mistake))) => return Err(mistake.into()),
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error.into()),
-            Err(_) if ready.is_read_closed() => return Err(Unheard::Gone),
-            Err(_) => {}
+    let parsed = peek::until(stream, MAX_LENGTH, |bytes| match parse(bytes) {
+        Parsed::Incomplete => None,
+        parsed => Some(parsed),
+    });
+    match parsed.await? {
+        Parsed::Header(header) => {
+            peek::take(stream, header.length)?;
+            Ok(header.source)
         }
+        Parsed::Wrong(mistake) => Err(mistake.into()),
+        Parsed::Absent if !is_required => Ok(None),
+        Parsed::Absent | Parsed::Incomplete => Err(Unheard::Missing),
     }
-}
-
-/// What is in the queue and what that is, once it is more than was `seen` before; it stays there.
-fn look(stream: &TcpStream, seen: usize) -> io::Result<(usize, Parsed)> {
-    let mut bytes = [0; MAX_LENGTH];
-    let (length, _) = recv(stream, &mut bytes[..], RecvFlags::PEEK)?;
-    if length <= seen {
-        return Err(io::ErrorKind::WouldBlock.into());
-    }
-    let bytes = bytes.get(..length).unwrap_or_default();
-    Ok((length, parse(bytes)))
 }

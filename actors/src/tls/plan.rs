@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use portcullis_config::{
-    CertificateFiles, CipherSuite, Config, Group, ListenerConfig, ListenerTls, Protocol,
-};
+use portcullis_config::{CertificateFiles, CipherSuite, Config, Group, ListenerConfig};
 
 /// Which certificates are needed where.
 #[derive(Clone)]
@@ -49,7 +47,7 @@ pub(super) struct Offer {
     pub(super) tickets: bool,
     pub(super) rejects_unknown_sni: bool,
     /// What is spoken, by its names in ALPN (RFC 7301); the server's order decides.
-    pub(super) protocols: &'static [&'static [u8]],
+    pub(super) protocols: Vec<&'static str>,
     pub(super) alpn_strict: bool,
 }
 
@@ -101,13 +99,14 @@ impl ListenerPlan {
             by_interface: tls.by_interface.clone(),
             by_port: tls.by_port.clone(),
             is_direct: tls.implicit,
-            offer: Offer::of(tls, config.protocol),
+            offer: Offer::of(config),
         }
     }
 }
 
 impl Offer {
-    fn of(tls: &ListenerTls, protocol: Protocol) -> Self {
+    fn of(config: &ListenerConfig) -> Self {
+        let tls = &config.tls;
         Self {
             tls12: tls.tls12,
             tls13: tls.tls13,
@@ -116,19 +115,9 @@ impl Offer {
             groups: tls.groups.clone(),
             tickets: tls.tickets,
             rejects_unknown_sni: tls.rejects_unknown_sni,
-            protocols: protocols(protocol),
+            protocols: config.alpn(),
             alpn_strict: tls.alpn_strict,
         }
-    }
-}
-
-/// The ALPN names of what a listener speaks (XEP-0368 §5, RFC 7301 §6), the preferred one first.
-fn protocols(protocol: Protocol) -> &'static [&'static [u8]] {
-    match protocol {
-        Protocol::C2s => &[b"xmpp-client"],
-        Protocol::Http => &[b"http/1.1"],
-        // XEP-0114 has none.
-        Protocol::Component => &[],
     }
 }
 

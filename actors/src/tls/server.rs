@@ -20,7 +20,7 @@ pub(super) struct Templates {
 pub(super) struct Settings {
     base: ServerConfig,
     refusing: Arc<ServerConfig>,
-    protocols: &'static [&'static [u8]],
+    protocols: Vec<&'static str>,
     alpn_strict: bool,
     /// Whether a client that names an unknown host is refused.
     pub(super) rejects_unknown_sni: bool,
@@ -38,7 +38,7 @@ impl Templates {
         Settings {
             refusing: Arc::new(base.clone()),
             base,
-            protocols: offer.protocols,
+            protocols: offer.protocols.clone(),
             alpn_strict: offer.alpn_strict,
             rejects_unknown_sni: offer.rejects_unknown_sni,
         }
@@ -83,11 +83,12 @@ impl Settings {
         hello: &ClientHello<'_>,
         key: &Arc<CertifiedKey>,
     ) -> Arc<ServerConfig> {
-        let speaks = |offered: &[u8]| self.protocols.contains(&offered);
+        let speaks = |offered: &[u8]| self.protocols.iter().any(|name| name.as_bytes() == offered);
         let mut offered = hello.alpn().into_iter().flatten();
         let mut config = self.base.clone();
         if self.alpn_strict || offered.any(speaks) {
-            config.alpn_protocols = self.protocols.iter().map(|name| name.to_vec()).collect();
+            let names = self.protocols.iter();
+            config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         }
         config.cert_resolver = only(key);
         Arc::new(config)

@@ -30,7 +30,7 @@ fn listener() -> ListenerPlan {
             groups: vec![Group::X25519, Group::P256, Group::P384],
             tickets: true,
             rejects_unknown_sni: false,
-            protocols: &[b"xmpp-client"],
+            protocols: vec!["xmpp-client"],
             alpn_strict: false,
         },
     }

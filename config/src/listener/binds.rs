@@ -1,6 +1,6 @@
 //! The sockets that listeners open, and what stands in each other's way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::address::{Target, parse_bind, parse_interface, parse_port_item};
@@ -13,6 +13,8 @@ use crate::problem::{KeyPath, Place, Problems};
 /// A listener whose binds are still to be compared with those of the others.
 pub(crate) struct Draft {
     pub(crate) config: ListenerConfig,
+    /// Whether an address or port of it is written.
+    pub(crate) is_explicit: bool,
     pub(crate) endpoints: Vec<Endpoint>,
     /// `socket.v6_only`, where it is set.
     pub(crate) v6_only: Option<bool>,
@@ -104,12 +106,28 @@ fn collapse(endpoints: Vec<Endpoint>, problems: &mut Problems) -> Vec<Endpoint> 
     unique
 }
 
+/// Leaves to multiplexing listeners what they have for themselves.
+fn leave_to_multiplexers(drafts: &mut [Draft]) {
+    let multiplexers = drafts.iter().filter(|draft| !draft.endpoints.is_empty());
+    let exclusive = multiplexers
+        .filter_map(|draft| draft.config.multiplex.as_ref())
+        .filter(|multiplex| multiplex.exclusive);
+    let taken: BTreeSet<_> = exclusive
+        .flat_map(|multiplex| multiplex.protocols.iter().copied())
+        .collect();
+    let left = drafts
+        .iter_mut()
+        .filter(|draft| !draft.is_explicit && taken.contains(&draft.config.protocol));
+    left.for_each(|draft| draft.endpoints.clear());
+}
+
 /// Decides for every `[::]` whether it serves IPv4 too, then reports collisions.
 pub(crate) fn resolve(
-    drafts: Vec<Draft>,
+    mut drafts: Vec<Draft>,
     interfaces: &Interfaces,
     problems: &mut Problems,
 ) -> BTreeMap<ListenerName, ListenerConfig> {
+    leave_to_multiplexers(&mut drafts);
     let v4_wildcards = v4_wildcards(&drafts);
     let mut opened: Vec<(ListenerName, Bind)> = Vec::new();
     let mut listeners = BTreeMap::new();
@@ -117,6 +135,7 @@ pub(crate) fn resolve(
         mut config,
         endpoints,
         v6_only,
+        ..
     } in drafts
     {
         let leaves_v4 =

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jid::BareJid;
 
+use super::multiplex::Multiplex;
 use super::service::Service;
 use crate::checker::{Checker, Section};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
@@ -98,7 +99,7 @@ const fn timeout(name: &'static str, most: u64, preset: &'static str, doc: &'sta
     }
 }
 
-static AUTHENTICATE: Key = Key {
+pub(crate) static AUTHENTICATE: Key = Key {
     reload: Reload::NewConnections,
     preset: Preset::Unset("`\"5m\"` for c2s"),
     example: "\"45s\"",
@@ -145,8 +146,8 @@ pub(crate) static DETECT: Key = Key {
         "detect",
         300,
         "\"10s\"",
-        "From accept to the end of the header of the PROXY protocol, where one is expected. Then the \
-         connection is closed.",
+        "From accept to the end of the header of the PROXY protocol, where one is expected, and until it is \
+         known what a client of a `multiplex` listener speaks. Then the connection is closed.",
     )
 };
 
@@ -166,7 +167,7 @@ pub(crate) static TIMEOUTS: SectionSpec = SectionSpec {
     later: &["connect"],
 };
 
-static STANZA: Key = Key {
+pub(crate) static STANZA: Key = Key {
     name: "stanza",
     accepts: Accepts::Size(10_000, 64 << 20),
     preset: Preset::Unset("`\"256KiB\"` for c2s"),
@@ -264,7 +265,7 @@ pub(crate) fn read_limits(
     max_connections: u32,
     service: &Service,
 ) -> ListenerLimits {
-    let limits = ListenerLimits {
+    ListenerLimits {
         stanza: checker
             .optional_size(section, &STANZA)
             .unwrap_or(service.stanza),
@@ -276,17 +277,29 @@ pub(crate) fn read_limits(
             .optional_integer(section, &UNAUTHENTICATED)
             .unwrap_or(max_connections.div_ceil(2)),
         traffic: None,
-    };
-    let stanza = show_size(limits.stanza);
-    if limits.pre_auth_stanza > limits.stanza {
+    }
+}
+
+/// Compares the bounds with each other, for every bound of a stanza that holds on the listener.
+pub(crate) fn check_limits(
+    checker: &mut Checker,
+    (section, limits): (&Section<'_>, &ListenerLimits),
+    multiplex: Option<&Multiplex>,
+) {
+    let stanzas = multiplex.map_or_else(|| [limits.stanza].into(), Multiplex::stanzas);
+    if let Some(least) = stanzas
+        .first()
+        .filter(|least| limits.pre_auth_stanza > **least)
+    {
+        let stanza = show_size(*least);
         let reason = format!(
             "more is allowed before authentication than after it (limits.stanza is {stanza})"
         );
         checker.refuse(section, &PRE_AUTH_STANZA, reason);
     }
-    if limits.send_buffer < limits.stanza {
+    if let Some(most) = stanzas.last().filter(|most| limits.send_buffer < **most) {
+        let stanza = show_size(*most);
         let reason = format!("must hold at least one stanza (limits.stanza is {stanza})");
         checker.refuse(section, &SEND_BUFFER, reason);
     }
-    limits
 }

@@ -11,6 +11,8 @@ pub enum Protocol {
     Component,
     /// HTTP (RFC 9112): streams over WebSocket, and pages for programs.
     Http,
+    /// Several of the others, told apart when a client connects.
+    Multiplex,
 }
 
 /// A protocol by its word in the configuration, with its defaults.
@@ -29,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) authenticate: Duration,
     /// `limits.stanza`
     pub(crate) stanza: usize,
+    /// Its name in ALPN, where it has one.
+    pub(crate) alpn: Option<&'static str>,
 }
 
 /// The default port and interfaces of a protocol.
@@ -68,6 +72,7 @@ const DEFAULT: Service = Service {
     is_encrypted: false,
     authenticate: Duration::from_secs(30),
     stanza: 512 << 10,
+    alpn: None,
 };
 
 /// Every protocol that is or will be spoken, with the ports that are customary.
@@ -79,6 +84,7 @@ pub(crate) static SERVICES: [Service; 8] = [
         is_encrypted: true,
         authenticate: Duration::from_secs(300),
         stanza: 256 << 10,
+        alpn: Some("xmpp-client"),
         ..DEFAULT
     },
     Service {
@@ -97,6 +103,7 @@ pub(crate) static SERVICES: [Service; 8] = [
     Service {
         word: "http",
         protocol: Some(Protocol::Http),
+        alpn: Some("http/1.1"),
         plain: private(5280),
         direct: public(5281),
         authenticate: Duration::from_secs(60),
@@ -115,6 +122,8 @@ pub(crate) static SERVICES: [Service; 8] = [
     },
     Service {
         word: "multiplex",
+        protocol: Some(Protocol::Multiplex),
+        is_encrypted: true,
         ..DEFAULT
     },
     Service {
@@ -128,14 +137,16 @@ pub(crate) static SERVICES: [Service; 8] = [
 ];
 
 /// The words of [`SERVICES`] that work.
-pub(crate) const PROTOCOLS: [&str; 3] = ["c2s", "component", "http"];
+pub(crate) const PROTOCOLS: [&str; 4] = ["c2s", "component", "http", "multiplex"];
+
+/// Those that can share a port.
+pub(crate) const MULTIPLEXED: [&str; 3] = ["c2s", "component", "http"];
 
 /// What a later version will speak.
-pub(crate) const LATER_PROTOCOLS: [&str; 10] = [
+pub(crate) const LATER_PROTOCOLS: [&str; 9] = [
     "s2s",
     "proxy65",
     "console",
-    "multiplex",
     "metrics",
     "smtp",
     "lmtp",
@@ -168,6 +179,13 @@ impl Protocol {
         service.protocol
     }
 
+    /// The protocol of a name in ALPN.
+    #[must_use]
+    pub fn of_alpn(name: &[u8]) -> Option<Self> {
+        let is_meant = |service: &&Service| service.alpn.is_some_and(|own| own.as_bytes() == name);
+        SERVICES.iter().find(is_meant)?.protocol
+    }
+
     /// The word of the configuration.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -189,6 +207,12 @@ mod tests {
         };
         assert!(words(true).eq(PROTOCOLS));
         assert!(words(false).all(|word| LATER_PROTOCOLS.contains(&word)));
+        assert!(
+            PROTOCOLS
+                .iter()
+                .filter(|word| **word != "multiplex")
+                .eq(&MULTIPLEXED)
+        );
         for word in PROTOCOLS {
             assert_eq!(Protocol::parse(word).map(Protocol::word), Some(word));
         }

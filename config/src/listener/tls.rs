@@ -53,7 +53,7 @@ pub struct ListenerTls {
 static ENABLED: Key = Key {
     name: "enabled",
     accepts: Accepts::Boolean,
-    preset: Preset::Unset("true for c2s"),
+    preset: Preset::Unset("true for c2s and multiplex"),
     reload: Reload::NewConnections,
     doc: "False: no TLS at all, and STARTTLS is not offered.",
     example: "false",

@@ -61,7 +61,7 @@ fn the_first_group_is_preferred_and_others_are_not_negotiated() {
 fn alpn_is_strict_only_where_that_is_wanted() {
     let directory = directory();
     let mut plan = plan(directory.path());
-    plan.listeners[0].offer.protocols = &[b"xmpp-client", b"http/1.1"];
+    plan.listeners[0].offer.protocols = vec!["xmpp-client", "http/1.1"];
     let answer = |plan: &Plan, offered: &[&[u8]]| {
         let certificates = Certificates::from_plan(plan.clone()).unwrap();
         let client = client("example.com", rustls::ALL_VERSIONS, offered);
