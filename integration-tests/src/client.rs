@@ -330,6 +330,16 @@ impl TestClient {
         }
     }
 
+    /// All bytes up to the end of the connection, which must not be a reset.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let read = timeout(DEADLINE, self.socket.read_to_end(&mut bytes)).await;
+        match read {
+            Ok(Ok(_)) => bytes,
+            other => self.fail(&format!("no end of the connection: {other:?}")),
+        }
+    }
+
     /// Closes the stream from our side and waits for the server's closing tag.
     pub async fn close(mut self) {
         self.send("</stream:stream>").await;

@@ -7,6 +7,7 @@ mod certificates;
 mod components;
 mod configuration;
 mod live;
+mod multiplex;
 mod opening;
 mod options;
 mod pending;

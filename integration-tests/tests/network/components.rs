@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use super::{free, in_own_network, refused};
 use crate::timeouts::{SMALL_BUFFERS, long_message};
 
-const ECHO: &str = "echo.localhost";
-const SECRET: &str = "open sesame";
+pub(super) const ECHO: &str = "echo.localhost";
+pub(super) const SECRET: &str = "open sesame";
 
 /// A node with a listener for components, the domain `echo.localhost`, and these other settings.
 async fn node_with(more: &str, users: &[&str]) -> TestNode {
@@ -33,7 +33,7 @@ async fn knock(address: SocketAddr, domain: &str) -> TestClient {
     component
 }
 
-fn header(domain: &str) -> String {
+pub(super) fn header(domain: &str) -> String {
     format!(
         "<?xml version='1.0'?><stream:stream to='{domain}' xmlns='jabber:component:accept' \
          xmlns:stream='http://etherx.jabber.org/streams'>"
@@ -51,7 +51,7 @@ fn proof_for(component: &TestClient, secret: &str) -> String {
 }
 
 /// Proves to know this secret.
-async fn prove(component: &mut TestClient, secret: &str) {
+pub(super) async fn prove(component: &mut TestClient, secret: &str) {
     let proof = proof_for(component, secret);
     component.send(&proof).await;
 }

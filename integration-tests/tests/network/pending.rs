@@ -2,14 +2,6 @@
 
 /// Number and reason. A row leaves when a test has its number in its name.
 const PENDING: &[(u16, &str)] = &[
-    (73, "multiplexing"),
-    (74, "multiplexing"),
-    (75, "multiplexing"),
-    (76, "multiplexing"),
-    (77, "multiplexing"),
-    (78, "multiplexing"),
-    (79, "multiplexing"),
-    (80, "multiplexing"),
     (84, "stream management"),
     (89, "load"),
     (98, "file transfer relay"),
@@ -28,6 +20,16 @@ const PARTLY: &[(u16, &str)] = &[
     (11, "console; components are tested"),
     (15, "a console session; clients are tested"),
     (43, "console over TCP; the admin socket is tested"),
+    (
+        73,
+        "streams of servers and SOCKS, which are told apart and refused",
+    ),
+    (
+        74,
+        "streams of servers and SOCKS, which are told apart and refused",
+    ),
+    (78, "`xmpp-server`: no streams of servers"),
+    (79, "5269, which nothing serves yet"),
 ];
 
 /// The last row.

@@ -35,7 +35,7 @@ async fn said(node: &TestNode, text: &str) {
 }
 
 /// The addresses of all clients, as the node has them.
-async fn peers(node: &TestNode) -> Vec<String> {
+pub(super) async fn peers(node: &TestNode) -> Vec<String> {
     let observe = serde_json::json!({ "actor-observe": { "path": "sessions", "after": null } });
     let answer = node.admin(observe).await;
     let reports = answer["actors"]["actors"].as_array().cloned();

@@ -7,7 +7,7 @@ use crate::import::sections::Options;
 use crate::import::value::Place;
 
 /// Modules whose service is always there.
-const BUILT_IN: [&str; 23] = [
+const BUILT_IN: [&str; 24] = [
     "disco",
     "roster",
     "saslauth",
@@ -30,6 +30,7 @@ const BUILT_IN: [&str; 23] = [
     "limits",
     "firewall",
     "server_contact_info",
+    "net_multiplex",
     "posix",
 ];
 

@@ -49,7 +49,8 @@ impl Translator<'_> {
             let node = self.take(name);
             self.copy(node.as_ref(), &["network"], name);
         }
-        let listeners = self.listeners(sections);
+        let mut listeners = self.listeners(sections);
+        self.multiplexers(&mut listeners);
         self.client_options(&listeners);
         self.settings(&listeners);
         self.keepalive(&listeners);
@@ -119,6 +120,53 @@ impl Translator<'_> {
         listeners
     }
 
+    /// The ports of `net_multiplex`, whose options have no prefix of their own.
+    fn multiplexers(&mut self, listeners: &mut Vec<&'static str>) {
+        let buffer = self.take("multiplex_buffer_size");
+        let interfaces = self.take("ssl_interfaces");
+        let ports = [
+            ("shared", self.take("ports"), None),
+            ("shared_tls", self.take("ssl_ports"), interfaces),
+        ];
+        let protocols = match listeners.contains(&"components") {
+            true => "[\"c2s\", \"component\"]",
+            false => "[\"c2s\"]",
+        };
+        for (listener, ports, interfaces) in ports {
+            let Some(ports) = ports.filter(|ports| !ports.items().is_empty()) else {
+                continue;
+            };
+            let place = &ports.place;
+            if self.modules.enabled("net_multiplex").is_none() {
+                let reason = "not in force in Prosody without \"net_multiplex\" in modules_enabled (left out)";
+                self.report.note(place, format!("shared ports: {reason}"));
+                continue;
+            }
+            let table = ["listener", listener];
+            self.document
+                .set(&table, "protocol", "\"multiplex\"", place);
+            self.document.set(&table, "ports", port_list(&ports), place);
+            if let Some(interfaces) = interfaces {
+                let list = as_list(&interfaces);
+                self.document
+                    .set(&table, "interfaces", list, &interfaces.place);
+            }
+            if listener == "shared_tls" {
+                let table = ["listener", listener, "tls"];
+                self.document.set(&table, "implicit", "true", place);
+            }
+            let table = ["listener", listener, "multiplex"];
+            self.document.set(&table, "protocols", protocols, place);
+            // In Prosody the ports of the services stay open besides.
+            self.document.set(&table, "exclusive", "false", place);
+            self.copy(buffer.as_ref(), &table, "max_peek");
+            let reason = "the other services of Prosody are to be added to multiplex.protocols: \"http\" is one";
+            self.report
+                .note(place, format!("listener.{listener}: {reason}"));
+            listeners.push(listener);
+        }
+    }
+
     fn client_options(&mut self, listeners: &[&'static str]) {
         let timeout = self.take("c2s_timeout");
         let close = self.take("c2s_close_timeout");
@@ -127,7 +175,13 @@ impl Translator<'_> {
         let required = self
             .take("c2s_require_encryption")
             .or_else(|| self.take("require_encryption"));
-        for listener in listeners.iter().filter(|name| name.starts_with("clients")) {
+        // Where components share a port, each protocol has its own defaults and no option has both.
+        let is_shared_by_clients =
+            |name: &str| name.starts_with("shared") && !listeners.contains(&"components");
+        let for_clients = listeners
+            .iter()
+            .filter(|name| name.starts_with("clients") || is_shared_by_clients(name));
+        for listener in for_clients {
             self.copy_seconds(
                 timeout.as_ref(),
                 &["listener", listener, "timeouts"],
@@ -193,7 +247,7 @@ impl Translator<'_> {
                 return;
             }
             "ssl_handshake_timeout" => {
-                for listener in listeners.iter().filter(|name| name.starts_with("clients")) {
+                for listener in listeners.iter().filter(|name| **name != "components") {
                     self.copy_seconds(from, &["listener", listener, "tls"], "timeout");
                 }
                 "here it bounds the whole handshake, not each step"

@@ -5,7 +5,7 @@ use crate::import::sections::Options;
 use crate::import::value::Value;
 
 /// The begin of a name and what to do; the first that fits counts.
-const ADVICE: [(&str, &str); 33] = [
+const ADVICE: [(&str, &str); 29] = [
     (
         "s2s_",
         "this version speaks to no other servers: leave it out",
@@ -32,22 +32,6 @@ const ADVICE: [(&str, &str); 33] = [
     (
         "websocket_",
         "WebSockets are not served: let clients use TCP",
-    ),
-    (
-        "multiplex",
-        "one port has one protocol: give each listener a port of its own",
-    ),
-    (
-        "ssl_ports",
-        "one port has one protocol: give each listener a port of its own",
-    ),
-    (
-        "ssl_interfaces",
-        "one port has one protocol: give each listener a port of its own",
-    ),
-    (
-        "ports",
-        "one port has one protocol: give each listener a port of its own",
     ),
     (
         "console_",
