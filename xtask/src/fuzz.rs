@@ -23,6 +23,7 @@ const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
 const REQUIRED: &[&str] = &[
     "stream_parser",
     "stanza_writer",
+    "bosh_body",
     "rule_parser",
     "proxy_header",
     "websocket",

@@ -19,6 +19,7 @@
 #![warn(clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
+pub mod bosh;
 pub mod component;
 mod features;
 pub mod header;

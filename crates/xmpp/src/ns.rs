@@ -33,6 +33,10 @@ pub const BIND2: &str = "urn:xmpp:bind:0";
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// What takes the place of stream tags over WebSocket (RFC 7395 §3.3.2).
 pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+/// The wrapper of BOSH (XEP-0124 §6).
+pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+/// What XMPP adds to it (XEP-0206 §3).
+pub const XBOSH: &str = "urn:xmpp:xbosh";
 /// Stream management (XEP-0198).
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// Client state indication (XEP-0352).

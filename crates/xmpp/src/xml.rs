@@ -25,11 +25,14 @@ pub(crate) mod unit;
 mod value;
 mod writer;
 
-pub(crate) use self::cut::{is_one_element, parse_header};
 pub use self::{
     cut::{Cutter, Piece, write_standalone},
     limits::{Limits, XmlError},
     namespaces::ContentNamespace,
     parser::{StreamEvent, StreamParser},
     writer::XmlWriter,
+};
+pub(crate) use self::{
+    cut::{is_one_element, parse_header},
+    prolog::skip_declaration,
 };

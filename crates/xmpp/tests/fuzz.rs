@@ -12,7 +12,7 @@ mod bodies;
 
 use std::path::Path;
 
-use bodies::{stanza_writer, stream_parser, websocket};
+use bodies::{bosh_body, stanza_writer, stream_parser, websocket};
 use proptest::{collection::vec, prelude::*};
 
 /// Every file of a target's corpus.
@@ -43,6 +43,11 @@ fn the_corpus_passes() {
     }
     for message in corpus("websocket") {
         websocket::run(&message);
+    }
+    let bodies = corpus("bosh_body");
+    assert!(!bodies.is_empty());
+    for body in bodies {
+        bosh_body::run(&body);
     }
 }
 
@@ -101,6 +106,8 @@ fn fragments() -> impl Strategy<Value = String> {
         "<a:b:c/>",
         "\u{feff}",
         "<a xmlns='a&amp;b'><b xmlns='a&#38;b'/></a>",
+        "<a xmlns='http://jabber.org/protocol/httpbind'>",
+        "<message xmlns='jabber:client'>",
     ]);
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
@@ -136,5 +143,19 @@ proptest! {
     #[test]
     fn programs_for_the_writer_pass(program in vec(any::<u8>(), 0..200)) {
         stanza_writer::run(&program);
+    }
+
+    #[test]
+    fn bodies_of_fragments_pass(xml in fragments()) {
+        bosh_body::run(&[&[1], xml.as_bytes()].concat());
+    }
+
+    #[test]
+    fn mutated_bodies_pass(pick: prop::sample::Index, at: prop::sample::Index, byte: u8) {
+        let corpus = corpus("bosh_body");
+        let mut body = corpus[pick.index(corpus.len())].clone();
+        let at = at.index(body.len());
+        body[at] = byte;
+        bosh_body::run(&body);
     }
 }

@@ -70,6 +70,17 @@ pub(super) fn declaration(input: &[u8]) -> Result<usize, XmlError> {
     }
 }
 
+/// What follows the XML declaration of a document, if it begins with one.
+pub(crate) fn skip_declaration(input: &[u8]) -> Result<&[u8], XmlError> {
+    match input {
+        [b'<', b'?', ..] => {
+            let length = declaration(input)?;
+            Ok(input.get(length..).unwrap_or_default())
+        }
+        _ => Ok(input),
+    }
+}
+
 const PROCESSING: XmlError = XmlError::Restricted("a processing instruction");
 
 /// Reads the stream header that `input` begins with; gives it, what it declares, and its length.
