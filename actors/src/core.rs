@@ -13,6 +13,7 @@ use xmpp::stream::{HostSettings, StreamSettings};
 use crate::account::{Account, SharedContact};
 use crate::arbiters::Workers;
 use crate::firewall::Firewall;
+use crate::http::Sids;
 use crate::metrics::Reloads;
 use crate::password::PasswordWorkers;
 use crate::register::Registrations;
@@ -42,6 +43,8 @@ pub struct Core {
     pub certificates: Certificates,
     /// Who made accounts lately.
     pub registrations: Registrations,
+    /// Sessions whose streams are carried by requests.
+    pub bosh: Sids,
     /// How often the configuration was read again.
     pub reloads: Reloads,
     config: ArcSwap<Config>,
@@ -84,6 +87,7 @@ impl Core {
             passwords: parts.passwords,
             certificates: parts.certificates,
             registrations: Registrations::default(),
+            bosh: Sids::default(),
             reloads: Reloads::default(),
             streams: ArcSwap::from_pointee(stream_settings(&parts.config, &parts.secret)),
             config: ArcSwap::new(parts.config),

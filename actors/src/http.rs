@@ -4,6 +4,7 @@
 //! upgrade the places that it held are the session's. hyper does the protocol; deadlines are kept below it
 //! (`patience`), where a slow peer is seen byte by byte.
 
+mod bosh;
 mod client;
 mod connection;
 mod host_meta;
@@ -22,6 +23,7 @@ use crate::listener::{Accepted, AtCapacity, ListenerPolicy, Secured};
 use crate::supervise::ActorPath;
 use connection::{Caller, Holdings, Origin};
 
+pub use bosh::{BoshReport, BoshSession, PATH as BOSH_PATH, Sids};
 pub use connection::{HttpConnection, HttpReport};
 pub(crate) use connection::{Leave, PatienceChanged};
 

@@ -258,6 +258,13 @@ const EQUALS: &[Equal] = &[
         "ssl_ports instead of ports",
         "",
     ),
+    equal("http.bosh.wait_max", "bosh_max_wait", ""),
+    equal(
+        "http.bosh.hold_max",
+        "bosh_max_requests, which is one more",
+        "",
+    ),
+    equal("http.bosh.inactivity", "bosh_max_inactivity", ""),
     equal("component.<name>.secret", "component_secret", ""),
     equal(
         "component.<name>.conflict",

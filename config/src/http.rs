@@ -1,5 +1,7 @@
 //! `[http]`: what the listeners with `protocol = "http"` have in common.
 
+mod bosh;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -8,6 +10,8 @@ use crate::checker::{Checker, Section, expected, text};
 use crate::listener::proxy::{NETWORKS, read_networks};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
 use crate::tree::Node;
+
+pub use bosh::BoshConfig;
 
 /// What is served over HTTP, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub struct HttpConfig {
     pub external_url: Option<String>,
     /// Streams over WebSocket (RFC 7395).
     pub websocket: bool,
+    /// Streams over requests that are held (XEP-0124).
+    pub bosh: BoshConfig,
 }
 
 impl HttpConfig {
@@ -115,7 +121,7 @@ static WEBSOCKET: Key = Key {
 
 pub(crate) static SECTION: SectionSpec = SectionSpec {
     name: "http",
-    doc: "What listeners with `protocol = \"http\"` serve: streams over WebSocket, `host-meta`, metrics and health.",
+    doc: "What listeners with `protocol = \"http\"` serve: streams over WebSocket and BOSH, `host-meta`, metrics and health.",
     named: None,
     keys: &[
         &TRUSTED_PROXIES,
@@ -124,8 +130,8 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
         &EXTERNAL_URL,
         &WEBSOCKET,
     ],
-    tables: &[],
-    later: &["bosh", "upload", "files"],
+    tables: &[&bosh::SECTION],
+    later: &["upload", "files"],
 };
 
 pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> HttpConfig {
@@ -141,6 +147,7 @@ pub(crate) fn read(checker: &mut Checker, root: &Section<'_>) -> HttpConfig {
         },
         external_url: checker.read(&section, &EXTERNAL_URL, external_url),
         websocket: checker.boolean(&section, &WEBSOCKET),
+        bosh: bosh::read(checker, &section),
     }
 }
 

@@ -55,7 +55,7 @@ pub use example::{example, reference};
 pub use extra_chains::ExtraChain;
 pub use firewall::{FirewallConfig, ScriptSource, WhenUnknown};
 pub use host::{ContactAddresses, HostConfig, RegistrationConfig};
-pub use http::{HttpConfig, Origins};
+pub use http::{BoshConfig, HttpConfig, Origins};
 pub use http_lists::HttpListsConfig;
 pub use layers::{DEFAULT_FILES, ENVIRONMENT_PREFIX, Sources};
 pub use limits::LimitsConfig;

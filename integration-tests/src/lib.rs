@@ -4,6 +4,7 @@
 //! a raw XMPP client that can also misbehave. Nothing here sleeps: every wait is for an event and ends at [`DEADLINE`].
 //! The tests are in `tests/`, by feature; scripts for other people's clients are in `clients/`.
 
+mod bosh;
 mod certificates;
 mod client;
 mod dns_server;
@@ -16,6 +17,7 @@ mod transport;
 mod websocket;
 mod xml;
 
+pub use bosh::{Bosh, HttpAnswer, ask as ask_http, post};
 pub use certificates::Certificates;
 pub use client::{DEADLINE, Event, TestClient};
 pub use dns_server::DnsServer;

@@ -113,6 +113,8 @@ async fn host_meta_says_where_websockets_are() {
     let link =
         "<Link rel='urn:xmpp:alt-connections:websocket' href='ws://localhost/xmpp-websocket'/>";
     assert!(body.contains(link), "{body}");
+    let link = "<Link rel='urn:xmpp:alt-connections:xbosh' href='http://localhost/http-bind'/>";
+    assert!(body.contains(link), "{body}");
     let (head, body) = get(
         &node,
         "/.well-known/host-meta.json",

@@ -17,6 +17,7 @@ mod hostile;
 mod hostile_rules;
 mod hosts;
 mod http;
+mod http_bosh;
 mod import_config;
 mod limits;
 mod list_servers;

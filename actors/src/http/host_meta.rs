@@ -8,15 +8,16 @@ use portcullis_config::Config;
 use serde_json::json;
 use xmpp::jid::DomainPart;
 
-use super::WEBSOCKET_PATH;
 use super::client::Client;
 use super::reply::{self, Reply};
+use super::{BOSH_PATH, WEBSOCKET_PATH};
 
 pub(super) const XML_PATH: &str = "/.well-known/host-meta";
 pub(super) const JSON_PATH: &str = "/.well-known/host-meta.json";
 
 /// What a link leads to (XEP-0156 §3).
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
+const BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 
 /// The document in XML (RFC 6415).
 pub(super) fn xml(config: &Config, client: Client, headers: &HeaderMap) -> Reply {
@@ -66,6 +67,9 @@ fn answer(
     if config.http.websocket {
         let address = base.replacen("http", "ws", 1);
         links.push((WEBSOCKET, format!("{address}{WEBSOCKET_PATH}")));
+    }
+    if config.http.bosh.enabled {
+        links.push((BOSH, format!("{base}{BOSH_PATH}")));
     }
     let mut reply = reply::typed(StatusCode::OK, media_type, write(&links));
     reply::share(&mut reply, headers, &config.http.origins);

@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use super::client::Client;
 use super::connection::Visit;
 use super::reply::{self, Reply};
-use super::{WEBSOCKET_PATH, host_meta, pages, upgrade};
+use super::{BOSH_PATH, WEBSOCKET_PATH, bosh, host_meta, pages, upgrade};
 
 /// The methods of a page.
 const READING: &str = "GET, HEAD, OPTIONS";
@@ -44,6 +44,9 @@ async fn route(visit: &Rc<Visit>, client: Client, request: Request<Incoming>) ->
             Method::OPTIONS => reply::preflight(request.headers(), origins, READING),
             _ => upgrade::upgrade(visit, client, request),
         };
+    }
+    if request.uri().path() == BOSH_PATH {
+        return bosh::answer(visit, client, request).await;
     }
     let page = match request.uri().path() {
         "/health/live" => Page::Live,

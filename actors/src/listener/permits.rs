@@ -289,7 +289,7 @@ impl Counters {
     ///
     /// # Errors
     /// Which bound is reached.
-    pub(super) fn take_unnamed(&self, capacity: Capacity) -> Result<Permits, AtCapacity> {
+    pub(crate) fn take_unnamed(&self, capacity: Capacity) -> Result<Permits, AtCapacity> {
         let node = self.node.take(capacity.node).ok_or(AtCapacity::Node)?;
         let listener = self.listener.take(capacity.listener.unwrap_or(u32::MAX));
         Ok(Permits {

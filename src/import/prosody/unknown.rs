@@ -23,7 +23,10 @@ const ADVICE: [(&str, &str); 29] = [
         "trusted_proxies",
         "nothing is served over HTTP: leave it out",
     ),
-    ("bosh_", "BOSH is not served: let clients use TCP"),
+    (
+        "bosh_",
+        "[http.bosh] has the bounds of BOSH: wait_max, hold_max, inactivity, pause_max",
+    ),
     ("cross_domain_", "nothing is served over HTTP: leave it out"),
     (
         "consider_",

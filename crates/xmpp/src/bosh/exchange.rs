@@ -202,7 +202,8 @@ impl<T> Exchange<T> {
     }
 
     /// Whether the client waits for an answer that can reach it.
-    fn is_attended(&self) -> bool {
+    #[must_use]
+    pub fn is_attended(&self) -> bool {
         self.open.iter().any(|open| open.carrier.is_some())
     }
 
