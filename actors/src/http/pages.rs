@@ -36,9 +36,12 @@ pub(super) async fn metrics(core: &Core) -> Reply {
 pub(super) fn certificates(core: &Core) -> Reply {
     let mut page = String::from(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Certificates</title>\
-         <style>body{font:15px system-ui,sans-serif;margin:2em}table{border-collapse:collapse}\
-         td,th{padding:.4em .9em;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}\
-         code{font-size:12px}.bad{color:#b00020;font-weight:600}</style></head><body>\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <style>:root{color-scheme:light dark}body{font:15px system-ui,sans-serif;margin:2em}\
+         table{border-collapse:collapse}td,th{padding:.4em .9em;border-bottom:1px solid #8886;text-align:left;\
+         vertical-align:top}td:first-child,th:first-child{padding-left:0}td:nth-child(4){white-space:nowrap}\
+         small{opacity:.7}code{font-size:12px;overflow-wrap:anywhere}.bad{color:#d32f2f;font-weight:600}\
+         </style></head><body>\
          <h1>Certificates</h1><table><tr><th>Listener<th>From<th>Names<th>Valid until<th>State<th>SHA-256</tr>",
     );
     for name in core.config().listeners.keys() {
@@ -50,7 +53,7 @@ pub(super) fn certificates(core: &Core) -> Reply {
             // Writing to a String can not fail.
             _ = write!(
                 page,
-                "<tr><td>{name}<td>{}<br>{}<td>{}<td>{}<td{class}>{}<td><code>{}</code></tr>",
+                "<tr><td>{name}<td>{}<br><small>{}</small><td>{}<td>{}<td{class}>{}<td><code>{}</code></tr>",
                 escape(&shown.section),
                 escape(&shown.file.display().to_string()),
                 escape(&shown.names.join(", ")),
