@@ -41,7 +41,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step {
         name: "tools",
-        about: "programs and Python packages that tests need",
+        about: "programs and packages that tests need",
         run: |_| one(tools::install()),
     },
     Step {

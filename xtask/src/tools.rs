@@ -1,10 +1,11 @@
-//! What the tests need from outside: other people's clients, and a Python with slixmpp, sslyze and the parser of OpenMetrics.
+//! What the tests need from outside: other people's clients, a browser, and a Python with slixmpp, sslyze and the parser of
+//! OpenMetrics.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{command, has_program, succeed, target_directory};
+use crate::shell::{command, has_program, root, succeed, target_directory};
 
 /// Programs and the Debian packages that hold them.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -15,6 +16,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("python3", "python3"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("chromium", "chromium"),
+    // Tells Chromium whom to trust.
+    ("certutil", "libnss3-tools"),
     (LUA, "lua5.4"),
 ];
 
@@ -28,6 +34,10 @@ const SLIXMPP: &str = "slixmpp==1.17.0";
 const SSLYZE: &str = "sslyze==6.3.1";
 /// What reads our metrics in a test: the parser of OpenMetrics by Prometheus' own project.
 const PROMETHEUS: &str = "prometheus_client==0.26.0";
+
+/// The clients in JavaScript are pinned with all that they need by these files of the tests' `clients/`.
+const NPM_PACKAGE: &str = "package.json";
+const NPM_LOCK: &str = "package-lock.json";
 
 /// Debian packages that are unpacked and not installed, each with a folder that is in it: Prosody's libraries,
 /// and the modules with mod_firewall and its scripts.
@@ -61,6 +71,7 @@ pub(crate) fn install() -> Result<()> {
     if needs_venv {
         make_venv(&venv)?;
     }
+    install_modules(&target_directory()?.join("tools/npm"))?;
     for (package, folder) in UNPACKED {
         let place = target_directory()?.join("tools").join(package);
         if !place.join(folder).is_dir() {
@@ -130,6 +141,26 @@ fn is_usable(venv: &Path) -> bool {
         "import slixmpp, sslyze, prometheus_client.openmetrics; assert slixmpp.__version__ == '{version}'"
     );
     run_quietly(&python, &["-c", &check]).is_ok()
+}
+
+/// Has npm install exactly what the lock file names, unless that is there.
+fn install_modules(to: &Path) -> Result<()> {
+    let from = root().join("integration-tests/clients");
+    let wanted = std::fs::read(from.join(NPM_LOCK))?;
+    let done = to.join("installed.json");
+    let is_done = std::fs::read(&done).is_ok_and(|installed| installed == wanted);
+    if is_done && to.join("node_modules").is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(to)?;
+    for name in [NPM_PACKAGE, NPM_LOCK] {
+        std::fs::copy(from.join(name), to.join(name))?;
+    }
+    let quiet = ["--no-audit", "--no-fund", "--no-update-notifier"];
+    let mut npm = command("npm", &["ci", "--ignore-scripts"]);
+    npm.args(quiet).current_dir(to);
+    succeed(npm).context("npm could not install xmpp.js and Strophe.js")?;
+    std::fs::write(done, wanted).context("cannot note what npm has installed")
 }
 
 fn run_quietly(program: &str, arguments: &[&str]) -> Result<()> {
