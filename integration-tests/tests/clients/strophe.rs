@@ -8,6 +8,7 @@ use crate::network::until;
 
 /// What host-meta calls the transports (XEP-0156).
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
+const BOSH: &str = "urn:xmpp:alt-connections:xbosh";
 
 async fn page() -> Page {
     let library = node_modules().join("strophe.js/dist/strophe.umd.min.js");
@@ -67,4 +68,14 @@ async fn a_page_of_an_origin_that_is_not_allowed_gets_nowhere() {
     let node = node("https://chat.example").await;
     let _browser = open(&page, &node, "web", WEBSOCKET).await;
     page.tells("failed: TypeError").await;
+}
+
+#[tokio::test]
+async fn talks_over_bosh() {
+    talks("web", BOSH, "http://localhost:5280/http-bind").await;
+}
+
+#[tokio::test]
+async fn talks_over_bosh_with_tls() {
+    talks("web_tls", BOSH, "https://localhost:5281/http-bind").await;
 }
