@@ -71,6 +71,16 @@ impl Credit {
 struct Batch {
     stanzas: Vec<Stanza>,
     end: Option<ReaderEnd>,
+    /// Nothing has begun and not ended: the client is not in the middle of a stanza.
+    is_whole: bool,
+}
+
+impl Batch {
+    /// Whether the client got on: pieces of a stanza that does not end are as good as silence, or a stanza
+    /// sent a byte at a time would keep a place for ever and its client would never be asked.
+    fn is_sign_of_life(&self) -> bool {
+        self.is_whole || !self.stanzas.is_empty()
+    }
 }
 
 /// What a negotiation comes to, and what was read behind it.
@@ -205,8 +215,8 @@ impl Reader {
             }
             match bytes {
                 [] => Batch {
-                    stanzas: Vec::new(),
                     end: Some(ReaderEnd::Eof),
+                    ..Batch::default()
                 },
                 bytes => parse(&mut negotiated.parser, bytes),
             }
@@ -221,7 +231,9 @@ impl Reader {
     fn take(&self, next: Next, watch: &mut Watch) -> Option<ReaderEnd> {
         match next {
             Next::Read(Ok(batch)) => {
-                watch.heard();
+                if batch.is_sign_of_life() {
+                    watch.heard();
+                }
                 self.hand_over(batch)
             }
             // A client that closes inside TLS without saying so.
@@ -265,7 +277,10 @@ fn parse(parser: &mut StreamParser, mut bytes: &[u8]) -> Batch {
             Ok(Some(StreamEvent::Header(_) | StreamEvent::Element(_))) => {
                 batch.end = Some(ReaderEnd::Error(Box::new(unsupported())));
             }
-            Ok(None) => return batch,
+            Ok(None) => {
+                batch.is_whole = !parser.is_pending();
+                return batch;
+            }
             Err(error) => batch.end = Some(ReaderEnd::Error(Box::new(error))),
         }
         if batch.end.is_some() {

@@ -41,8 +41,22 @@ async fn silence_is_asked_about_once_and_then_it_is_the_end() {
     assert_eq!(since.elapsed(), 20 * SECOND);
 }
 
+#[test]
+fn pieces_of_a_stanza_are_no_sign_of_life() {
+    let mut parser = StreamParser::new(Limits::CLIENT);
+    let header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='h'>";
+    assert!(parser.next(&mut header.as_bytes()).unwrap().is_some());
+    let mut lives = |bytes: &str| parse(&mut parser, bytes.as_bytes()).is_sign_of_life();
+    assert!(lives(" "), "white space is a keep-alive");
+    assert!(!lives("<"));
+    assert!(!lives("message><body>a"));
+    assert!(!lives("b"));
+    assert!(lives("</body></message>"));
+    assert!(lives("<presence/><mess"), "a stanza came");
+}
+
 #[tokio::test(start_paused = true)]
-async fn any_byte_begins_a_new_period() {
+async fn a_sign_of_life_begins_a_new_period() {
     let terms = terms("timeouts.read=\"10s\"");
     let since = Instant::now();
     let mut watch = Watch::new(10 * SECOND, terms.version());
