@@ -184,6 +184,14 @@ impl TestClient {
         }
     }
 
+    /// Takes one byte, which nobody else will see, or finds the connection closed.
+    pub async fn read_byte(&mut self) {
+        // Either is fine: what is read was sent before the end.
+        let _count = timeout(DEADLINE, self.socket.read(&mut [0]))
+            .await
+            .unwrap_or_else(|_| self.fail("nothing came before the deadline"));
+    }
+
     /// The next stanza or other child of the stream.
     pub async fn next(&mut self) -> Xml {
         match self.inbox.pop_front() {

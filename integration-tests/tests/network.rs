@@ -4,7 +4,7 @@
 mod binding;
 mod caps;
 mod certificates;
-mod components;
+pub(crate) mod components;
 mod configuration;
 mod live;
 mod multiplex;

@@ -12,11 +12,11 @@ use tokio::time::timeout;
 use super::{free, in_own_network, refused};
 use crate::timeouts::{SMALL_BUFFERS, long_message};
 
-pub(super) const ECHO: &str = "echo.localhost";
+pub(crate) const ECHO: &str = "echo.localhost";
 pub(super) const SECRET: &str = "open sesame";
 
 /// A node with a listener for components, the domain `echo.localhost`, and these other settings.
-async fn node_with(more: &str, users: &[&str]) -> TestNode {
+pub(crate) async fn node_with(more: &str, users: &[&str]) -> TestNode {
     let own = free();
     let toml = format!(
         "[listener.components]\nprotocol = \"component\"\nbind = [\"{own}\"]\n\
@@ -26,14 +26,14 @@ async fn node_with(more: &str, users: &[&str]) -> TestNode {
 }
 
 /// Opens a stream and waits for the answering header.
-async fn knock(address: SocketAddr, domain: &str) -> TestClient {
+pub(crate) async fn knock(address: SocketAddr, domain: &str) -> TestClient {
     let mut component = TestClient::connect(address).await;
     component.send(&header(domain)).await;
     component.expect_header().await;
     component
 }
 
-pub(super) fn header(domain: &str) -> String {
+pub(crate) fn header(domain: &str) -> String {
     format!(
         "<?xml version='1.0'?><stream:stream to='{domain}' xmlns='jabber:component:accept' \
          xmlns:stream='http://etherx.jabber.org/streams'>"
@@ -57,7 +57,7 @@ pub(super) async fn prove(component: &mut TestClient, secret: &str) {
 }
 
 /// A component of this domain, let in.
-async fn connect(node: &TestNode, domain: &str) -> TestClient {
+pub(crate) async fn connect(node: &TestNode, domain: &str) -> TestClient {
     let mut component = knock(node.listener("components"), domain).await;
     prove(&mut component, SECRET).await;
     component
@@ -185,6 +185,54 @@ async fn n086_a_component_that_does_not_read_is_dropped_and_senders_are_told() {
     again
         .expect("<message xmlns='jabber:component:accept' id='1'/>")
         .await;
+}
+
+/// The longest of some round trips of a client.
+async fn longest_trip(client: &mut TestClient, trips: usize) -> Duration {
+    let mut longest = Duration::ZERO;
+    for _ in 0..trips {
+        let since = Instant::now();
+        client.sync().await;
+        longest = longest.max(since.elapsed());
+    }
+    longest
+}
+
+/// The row allows 100 ms more, on a machine of its own. Here others work too, so that only a stall is a failure.
+const STALL: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn n089_a_flood_to_a_component_that_does_not_read_delays_nobody_else() {
+    let own = "[listener.components.limits]\nsend_buffer = \"1MiB\"\n\
+               [listener.components.socket]\nsend_buffer = \"16KiB\"\n";
+    let node = node_with(&format!("{SMALL_BUFFERS}{own}"), &["alice", "bob"]).await;
+    let mut alice = node.login("alice").await;
+    let mut bob = node.login("bob").await;
+    let _deaf = connect(&node, ECHO).await;
+    let calm = longest_trip(&mut bob, 20).await;
+    let burst = long_message(ECHO, 100_000).repeat(10);
+    let flood = async {
+        loop {
+            alice.send(&burst).await;
+            let got = alice.sync().await;
+            if got.iter().any(|one| one.attr("type") == Some("error")) {
+                return;
+            }
+        }
+    };
+    let mut flood = std::pin::pin!(timeout(DEADLINE, flood));
+    let mut during = Duration::ZERO;
+    loop {
+        tokio::select! {
+            ended = &mut flood => {
+                ended.expect("the component to be dropped");
+                break;
+            }
+            took = longest_trip(&mut bob, 5) => during = during.max(took),
+        }
+    }
+    during = during.max(longest_trip(&mut bob, 20).await);
+    assert!(during < calm + STALL, "{calm:?} became {during:?}");
 }
 
 #[tokio::test]

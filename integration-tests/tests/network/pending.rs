@@ -3,7 +3,6 @@
 /// Number and reason. A row leaves when a test has its number in its name.
 const PENDING: &[(u16, &str)] = &[
     (84, "stream management"),
-    (89, "load"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
     (105, "handover"),
