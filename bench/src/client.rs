@@ -1,6 +1,7 @@
 //! A hand-written client that logs in and then hands its socket over.
 
-use std::net::SocketAddr;
+use std::cell::Cell;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -55,9 +56,21 @@ pub struct Target {
     pub presence: bool,
     /// How long a log-in may take.
     pub timeout: Duration,
+    /// How many loopback addresses connections come from in turn; 0 leaves it to the system. One address has no more
+    /// ports than the system gives out of itself.
+    pub sources: u8,
+    /// Connections so far.
+    pub turn: Cell<u32>,
 }
 
 impl Target {
+    /// Where the next connection comes from: 127.0.1.1 and those behind it, in turn.
+    pub fn source(&self) -> Option<Ipv4Addr> {
+        let turn = self.turn.replace(self.turn.get().wrapping_add(1));
+        let last = turn.checked_rem(self.sources.into())?;
+        Some(Ipv4Addr::new(127, 0, 1, 1 + u8::try_from(last).ok()?))
+    }
+
     /// The resource that a user's session binds: the relay pairs sessions by it, so there it is the user's name.
     pub fn resource(&self, user: &str) -> String {
         if self.mechanism == Mechanism::None {
@@ -100,7 +113,7 @@ impl Client {
     }
 
     async fn negotiate(target: &Rc<Target>, user: &str) -> Result<Self> {
-        let transport = Transport::connect(target.address).await?;
+        let transport = Transport::connect(target.address, target.source()).await?;
         let mut client = Self {
             transport,
             buffer: Vec::new(),

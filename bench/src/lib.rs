@@ -6,6 +6,7 @@
 //!
 //! - [`client`] logs a session in over [`transport`] with [`scram`];
 //! - [`chat`], [`storm`], [`presence`] and [`idle`] are the four kinds of work;
+//! - [`hold`], [`talk`] and [`flood`] are the parts of the load run, which go on at the same time under [`orders`];
 //! - [`procfs`] reads what the server used, [`histogram`] and [`report`] say it;
 //! - [`relay`] is the physical limit: a server that only moves bytes;
 //! - [`accounts`] writes user databases of many accounts in the form each server reads.
@@ -15,8 +16,11 @@ pub mod chat;
 pub mod client;
 pub mod crowd;
 pub mod endpoint;
+pub mod flood;
 pub mod histogram;
+pub mod hold;
 pub mod idle;
+pub mod orders;
 pub mod presence;
 pub mod procfs;
 pub mod relay;
@@ -24,4 +28,5 @@ pub mod report;
 pub mod scan;
 pub mod scram;
 pub mod storm;
+pub mod talk;
 pub mod transport;

@@ -18,6 +18,9 @@ pub struct Storm {
     /// Users that log in, in turn.
     #[arg(long, default_value_t = 200)]
     pub users: usize,
+    /// The number of the first of them.
+    #[arg(long, default_value_t = 0)]
+    pub first: usize,
     /// Log-ins under way at one time.
     #[arg(long, default_value_t = 16)]
     pub concurrent: usize,
@@ -26,7 +29,7 @@ pub struct Storm {
 /// Logs every user in once, which does not count, and then measures; every session is closed when it stands.
 pub async fn run(target: Rc<Target>, storm: &Storm, pid: Option<u32>) -> Result<Report> {
     let meter = Rc::new(Meter::default());
-    let tls = Client::login(&target, &user(0)).await?.suite();
+    let tls = Client::login(&target, &user(storm.first)).await?.suite();
     rounds(&target, storm, &Rc::new(Meter::default()), storm.users).await?;
     let window = Window::open(pid, 0)?;
     rounds(&target, storm, &meter, storm.logins).await?;
@@ -49,7 +52,7 @@ async fn rounds(
         let (target, meter) = (target.clone(), meter.clone());
         let turns: Vec<usize> = (worker..logins)
             .step_by(storm.concurrent)
-            .map(|turn| turn % storm.users)
+            .map(|turn| storm.first + turn % storm.users)
             .collect();
         tasks.spawn_local(async move {
             for index in turns {

@@ -1,7 +1,7 @@
 //! Sockets of the generator: plain or TLS, certificates unchecked. Also the relay's TLS.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -30,9 +30,16 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Connects to the server, without Nagle's delay.
-    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpStream::connect(address).await?;
+    /// Connects to the server, without Nagle's delay; from `source`, or from where the system wants.
+    pub async fn connect(address: SocketAddr, source: Option<Ipv4Addr>) -> io::Result<Self> {
+        let socket = match source {
+            Some(source) => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::from((source, 0)))?;
+                socket.connect(address).await?
+            }
+            None => TcpStream::connect(address).await?,
+        };
         socket.set_nodelay(true)?;
         Ok(Self::Plain(socket))
     }

@@ -46,6 +46,8 @@ fn target(address: SocketAddr, security: Security) -> Target {
         tls: Some(transport::connector(security == Security::Direct).unwrap()),
         presence: true,
         timeout: Duration::from_secs(20),
+        sources: 0,
+        turn: std::cell::Cell::new(0),
     }
 }
 
@@ -93,6 +95,7 @@ fn a_fixed_rate_is_kept() {
 #[test]
 fn log_ins_use_starttls() {
     let storm = Storm {
+        first: 0,
         logins: 20,
         users: 4,
         concurrent: 4,

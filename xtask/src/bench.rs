@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+mod load;
 mod machine;
 mod outcome;
 mod process;
@@ -44,6 +45,12 @@ pub(crate) struct Options {
     /// Measure rules alone, without any server, and replace that part of `docs/performance.md`.
     #[arg(long, conflicts_with_all = ["only", "rows", "quick", "profile"])]
     rules: bool,
+    /// Measure our node with many idle sessions and under a flood, and replace that part of `docs/performance.md`.
+    #[arg(long, conflicts_with_all = ["only", "rows", "profile", "rules"])]
+    load: bool,
+    /// Idle sessions with `--load`, as far as the open-file limit allows.
+    #[arg(long, default_value_t = 15_000, requires = "load", value_parser = clap::value_parser!(u16).range(500..=20_000))]
+    connections: u16,
     /// Profile our node with perf during the rows instead of measuring.
     #[arg(long)]
     profile: bool,
@@ -63,6 +70,9 @@ pub(crate) fn run(options: Options) -> Result<()> {
         machine::install(&[Kind::Prosody])?;
         return publish_rules(&workspace()?);
     }
+    if options.load {
+        return run_load(&options, &workspace()?);
+    }
     let kinds = if options.profile {
         vec![Kind::Ours]
     } else {
@@ -81,6 +91,23 @@ pub(crate) fn run(options: Options) -> Result<()> {
     }
     let outcomes = measure(&options, &kinds, &rows, &place);
     publish(&options, &kinds, &outcomes, &workspace)
+}
+
+/// A quick run shows that everything works and leaves the page alone.
+fn run_load(options: &Options, workspace: &Path) -> Result<()> {
+    machine::install(&[Kind::Ours])?;
+    let place = Place::new(workspace, build(workspace, &[Kind::Ours])?)?;
+    let scale = load::Scale::new(options.connections.into(), options.quick)?;
+    servers::ours::prepare(&place, scale.users())?;
+    let findings = load::run(&place, scale)?;
+    println!("{}", findings.text);
+    if !options.quick {
+        let path = workspace.join("docs/performance.md");
+        let page = std::fs::read_to_string(&path)?;
+        let page = rules::replaced_below(load::HEADING, &page, &findings.text);
+        std::fs::write(&path, page)?;
+    }
+    findings.verdict()
 }
 
 fn chosen<T: clap::ValueEnum + Copy>(wanted: &[T]) -> Vec<T> {
@@ -134,7 +161,12 @@ fn publish(options: &Options, kinds: &[Kind], outcomes: &Outcomes, workspace: &P
     let whole = options.only.is_empty() && options.rows.is_empty() && !options.quick;
     if whole {
         let docs = workspace.join("docs");
-        let text = rules::replaced(&text, &rules::measure(workspace)?);
+        let mut text = rules::replaced(&text, &rules::measure(workspace)?);
+        // What another command has measured stays.
+        let old = std::fs::read_to_string(docs.join("performance.md")).unwrap_or_default();
+        if let Some(load) = rules::part_below(load::HEADING, &old) {
+            text = rules::replaced_below(load::HEADING, &text, load);
+        }
         std::fs::write(docs.join("performance.md"), &text)?;
         let json = serde_json::to_string_pretty(&outcomes.json(&machine))?;
         std::fs::write(docs.join("performance.json"), json + "\n")?;

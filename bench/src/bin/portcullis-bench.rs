@@ -1,6 +1,6 @@
 //! The load generator: one kind of work against one server, one report.
 
-use std::io::Write;
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -14,10 +14,13 @@ use tokio::task::LocalSet;
 use portcullis_bench::accounts::{self, Format};
 use portcullis_bench::chat::{self, Chat};
 use portcullis_bench::client::{Mechanism, Security, Target};
+use portcullis_bench::flood::{self, Flood};
+use portcullis_bench::hold::{self, Hold};
 use portcullis_bench::idle::{self, Idle};
+use portcullis_bench::orders::say;
 use portcullis_bench::presence::{self, Presence};
-use portcullis_bench::report::Report;
 use portcullis_bench::storm::{self, Storm};
+use portcullis_bench::talk::{self, Talk};
 use portcullis_bench::transport;
 
 /// Load generator for XMPP servers. The report goes to standard output as JSON and to standard error as a line.
@@ -50,6 +53,9 @@ struct Server {
     /// Send no initial presence.
     #[arg(long, global = true)]
     no_presence: bool,
+    /// How many loopback addresses connections come from; 0 leaves it to the system.
+    #[arg(long, global = true, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=200))]
+    sources: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,6 +68,12 @@ enum Command {
     Presence(Presence),
     /// Sessions do nothing.
     Idle(Idle),
+    /// Sessions do nothing until standard input ends, and are counted then.
+    Hold(Hold),
+    /// Pairs talk now and then; each line on standard input asks how long that took since the last.
+    Talk(Talk),
+    /// Connections come in fast at a server that is full.
+    Flood(Flood),
     /// Write a user database for a server.
     Accounts {
         /// The server that is to read it.
@@ -91,23 +103,24 @@ fn main() -> Result<()> {
         .enable_all()
         .event_interval(256)
         .build()?;
-    let report = LocalSet::new().block_on(&runtime, work(&options))?;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string(&report)?)?;
-    eprintln!("{}", report.line());
-    Ok(())
+    LocalSet::new().block_on(&runtime, work(&options))
 }
 
-async fn work(options: &Options) -> Result<Report> {
+async fn work(options: &Options) -> Result<()> {
     let target = Rc::new(target(&options.server)?);
     let pid = options.server.pid;
-    match &options.command {
-        Command::Chat(chat) => chat::run(target, chat, pid).await,
-        Command::Login(storm) => storm::run(target, storm, pid).await,
-        Command::Presence(presence) => presence::run(target, presence, pid).await,
-        Command::Idle(idle) => idle::run(target, idle, pid).await,
+    let report = match &options.command {
+        Command::Chat(chat) => chat::run(target, chat, pid).await?,
+        Command::Login(storm) => storm::run(target, storm, pid).await?,
+        Command::Presence(presence) => presence::run(target, presence, pid).await?,
+        Command::Idle(idle) => idle::run(target, idle, pid).await?,
+        Command::Hold(hold) => return hold::run(target, hold).await,
+        Command::Talk(talk) => return talk::run(target, talk, pid).await,
+        Command::Flood(flood) => return say(&flood::run(&target, flood).await?),
         Command::Accounts { .. } => unreachable!("handled before the runtime starts"),
-    }
+    };
+    eprintln!("{}", report.line());
+    say(&report)
 }
 
 fn target(server: &Server) -> Result<Target> {
@@ -123,6 +136,8 @@ fn target(server: &Server) -> Result<Target> {
         tls,
         presence: !server.no_presence,
         timeout: Duration::from_secs(60),
+        sources: server.sources,
+        turn: Cell::new(0),
     })
 }
 

@@ -147,6 +147,14 @@ pub(super) fn pause() {
     std::thread::sleep(POLL);
 }
 
+/// Lets some time pass.
+pub(super) fn wait_out(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        pause();
+    }
+}
+
 /// A loopback address that the system says is free.
 pub(super) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)

@@ -111,7 +111,12 @@ pub(super) fn measure(workspace: &Path) -> Result<String> {
 
 /// Replaces this part in a page, or adds it.
 pub(super) fn replaced(page: &str, part: &str) -> String {
-    let Some((before, old)) = page.split_once(HEADING) else {
+    replaced_below(HEADING, page, part)
+}
+
+/// Replaces the part below `heading` in a page, or adds it.
+pub(super) fn replaced_below(heading: &str, page: &str, part: &str) -> String {
+    let Some((before, old)) = page.split_once(heading) else {
         return format!("{}\n\n{part}", page.trim_end());
     };
     let behind = old
@@ -121,6 +126,13 @@ pub(super) fn replaced(page: &str, part: &str) -> String {
         "" => format!("{before}{part}"),
         behind => format!("{before}{part}\n{behind}"),
     }
+}
+
+/// The part below `heading`, with it; `None` where the page has none.
+pub(super) fn part_below<'page>(heading: &str, page: &'page str) -> Option<&'page str> {
+    let part = page.get(page.find(heading)?..)?;
+    part.find("\n## ")
+        .map_or(Some(part), |end| part.get(..=end))
 }
 
 /// The figure that criterion has left, in nanoseconds.

@@ -10,9 +10,12 @@ use super::process::{Process, free_address, output};
 use super::rows::Security;
 
 mod ejabberd;
-mod ours;
+pub(super) mod ours;
 mod prosody;
 mod relay;
+
+/// Users of every server in the rows of the table.
+const USERS: usize = 2200;
 
 /// Who serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -118,12 +121,13 @@ impl Place {
     }
 
     /// Lets `portcullis-bench` write the users in a server's format.
-    fn make_users(&self, format: &str, name: &str) -> Result<()> {
+    fn make_users(&self, format: &str, name: &str, count: usize) -> Result<()> {
         let program = self.programs.join("portcullis-bench");
-        output(
-            &program.to_string_lossy(),
-            &["accounts", "--format", format, "--path", &self.text(name)],
-        )?;
+        let (path, count) = (self.text(name), count.to_string());
+        let arguments = [
+            "accounts", "--format", format, "--path", &path, "--count", &count,
+        ];
+        output(&program.to_string_lossy(), &arguments)?;
         Ok(())
     }
 }
@@ -182,7 +186,7 @@ impl Server {
 pub(super) fn prepare(kind: Kind, place: &Place) -> Result<()> {
     match kind {
         Kind::Relay => Ok(()),
-        Kind::Ours => ours::prepare(place),
+        Kind::Ours => ours::prepare(place, USERS),
         Kind::Prosody => prosody::prepare(place),
         Kind::Ejabberd => ejabberd::prepare(place),
     }

@@ -11,7 +11,7 @@ use crate::bench::process::{SERVER_CORE, free_address, pinned};
 /// Makes the database and loads the users into it.
 pub(super) fn prepare(place: &Place) -> Result<()> {
     std::fs::create_dir_all(place.path("ejabberd/spool"))?;
-    place.make_users("ejabberd", "ejabberd/users.txt")?;
+    place.make_users("ejabberd", "ejabberd/users.txt", super::USERS)?;
     let addresses = Addresses {
         plain: free_address()?,
         direct: free_address()?,

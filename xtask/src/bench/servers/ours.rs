@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
 use super::{Addresses, Place, Setup};
 use crate::bench::process::{free_address, pinned};
 
-/// Adds the users with the program itself, before anything runs.
-pub(super) fn prepare(place: &Place) -> Result<()> {
+/// Adds so many users with the program itself, before anything runs.
+pub(in crate::bench) fn prepare(place: &Place, users: usize) -> Result<()> {
     std::fs::create_dir_all(place.path("ours"))?;
-    place.make_users("batch", "ours/users.txt")?;
+    place.make_users("batch", "ours/users.txt", users)?;
     let setup = Setup {
         firewall: false,
         fan_out: false,
@@ -32,6 +33,20 @@ pub(super) fn prepare(place: &Place) -> Result<()> {
         .status()?;
     ensure!(status.success(), "adding users failed with {status}");
     Ok(())
+}
+
+/// Lays these settings over the others, for the next start or reload.
+pub(in crate::bench) fn set_more(place: &Place, toml: &str) -> Result<()> {
+    std::fs::create_dir_all(place.path("ours/conf.d"))?;
+    place.write("ours/conf.d/load.toml", toml)
+}
+
+/// Has the running node read its settings again; how long that took.
+pub(in crate::bench) fn reload(place: &Place) -> Result<Duration> {
+    let since = Instant::now();
+    let status = program(place).arg("reload").status()?;
+    ensure!(status.success(), "the reload failed with {status}");
+    Ok(since.elapsed())
 }
 
 fn program(place: &Place) -> Command {

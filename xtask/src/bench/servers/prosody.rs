@@ -9,7 +9,7 @@ use crate::bench::process::pinned;
 
 pub(super) fn prepare(place: &Place) -> Result<()> {
     std::fs::create_dir_all(place.path("prosody/certs"))?;
-    place.make_users("prosody", "prosody")
+    place.make_users("prosody", "prosody", super::USERS)
 }
 
 pub(super) fn command(place: &Place, setup: &Setup, addresses: Addresses) -> Result<Command> {
