@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use portcullis_config::{Config, Loaded, Sources};
 
 use crate::control::{Client, ControlError};
+use crate::handover::Successor;
 use crate::offline::OfflineError;
 use crate::{check, output, telemetry};
 
@@ -17,11 +19,12 @@ mod firewall;
 mod import;
 mod listener;
 mod metrics;
+mod plan;
 mod user;
 
 use firewall::FirewallCommand;
 use listener::ListenerCommand;
-use user::UserCommand;
+use user::{EXIT_REFUSED, UserCommand};
 
 /// Exit status of a configuration or script that can not be used (`EX_CONFIG`).
 pub(crate) const EXIT_CONFIG: u8 = 78;
@@ -58,7 +61,12 @@ struct Configuration {
 #[derive(Subcommand)]
 enum Command {
     /// Run the node (also without any command).
-    Run,
+    Run {
+        /// Take the place of the node that runs on the same data: its listening sockets are handed over, and no
+        /// connect is refused. Without such a node this is a plain start.
+        #[arg(long)]
+        takeover: bool,
+    },
     /// Report every mistake of configuration, certificates and firewall scripts, and what the machine lacks.
     ///
     /// Looks at DNS records, ports, limits of the system, the data directory and the clock as well. Exit status 0: no
@@ -84,6 +92,19 @@ enum Command {
     Metrics,
     /// Have the running node read configuration, certificates and scripts again.
     Reload,
+    /// Say what a reload would change if it came now, and change nothing.
+    ///
+    /// Exit status 0: nothing; 2: something; 78: the reload would be refused, for the reasons said.
+    Plan {
+        /// Show everything there is to know, as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the running node start its successor, the program as it is installed now, and hand over to it.
+    ///
+    /// No connect is refused; whoever is logged in is told system-shutdown and logs in again. Ends when the
+    /// successor serves. If it does not, the running node goes on, and the exit status is 1.
+    Upgrade,
     /// Translate the configuration of Prosody, or Stalwart's listeners, and print it.
     ///
     /// What has no equal or another meaning is said on standard error and in comments. Exit status 0:
@@ -97,18 +118,41 @@ enum Command {
 }
 
 impl Configuration {
+    /// The arguments that say the same.
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        if let Some(file) = &self.config {
+            arguments.extend(["--config".into(), file.clone().into()]);
+        }
+        for set in &self.set {
+            arguments.extend(["--set".into(), set.into()]);
+        }
+        arguments
+    }
+
     fn sources(self) -> Sources {
         Sources::of_process(self.config, self.set)
     }
 }
 
-/// Does what the arguments say; `run_node` serves until the node is stopped. It gets the sources too, for reloads.
-pub(crate) fn run(
-    arguments: Arguments,
-    run_node: impl FnOnce(Sources, Loaded) -> ExitCode,
-) -> ExitCode {
+/// What a node is run with.
+pub(crate) struct Start {
+    /// Where the configuration comes from, for reloads.
+    pub(crate) sources: Sources,
+    /// The configuration.
+    pub(crate) loaded: Loaded,
+    /// How a successor is started.
+    pub(crate) successor: Successor,
+    /// Whether to take the place of a node that runs.
+    pub(crate) takeover: bool,
+}
+
+/// Does what the arguments say; `run_node` serves until the node is stopped.
+pub(crate) fn run(arguments: Arguments, run_node: impl FnOnce(Start) -> ExitCode) -> ExitCode {
+    let successor = Successor::new(arguments.configuration.arguments());
     let sources = arguments.configuration.sources();
-    match arguments.command.unwrap_or(Command::Run) {
+    let command = arguments.command;
+    match command.unwrap_or(Command::Run { takeover: false }) {
         Command::Version => finish(print(&format!("portcullis {}", env!("CARGO_PKG_VERSION")))),
         Command::ImportConfig { file } => import::run(&file),
         Command::Check(options) => check::run(&sources, &options),
@@ -122,8 +166,18 @@ pub(crate) fn run(
         }),
         Command::Metrics => configured(&sources, |config| metrics::run(&config.node.admin_socket)),
         Command::Reload => configured(&sources, |config| reload(&config.node.admin_socket)),
-        Command::Run => match load(&sources) {
-            Ok(loaded) => run_node(sources, loaded),
+        Command::Plan { json } => match load(&sources) {
+            Ok(loaded) => plan::run(&loaded.config.node.admin_socket, json),
+            Err(status) => status,
+        },
+        Command::Upgrade => configured(&sources, |config| upgrade(&config.node.admin_socket)),
+        Command::Run { takeover } => match load(&sources) {
+            Ok(loaded) => run_node(Start {
+                sources,
+                loaded,
+                successor,
+                takeover,
+            }),
             Err(status) => status,
         },
     }
@@ -149,6 +203,16 @@ fn reload(socket: &Path) -> Result<()> {
     match Client::connect(socket)?.ask(Ask::Reload)? {
         Answer::Reloaded(reloaded) => print_reloaded(&reloaded),
         answer => Err(refused(answer, EXIT_CONFIG)),
+    }
+}
+
+/// The node bounds the wait.
+fn upgrade(socket: &Path) -> Result<()> {
+    let mut node = Client::connect(socket)?;
+    node.be_patient()?;
+    match node.ask(Ask::Upgrade)? {
+        Answer::Upgraded { process } => print(&format!("process {process} serves")),
+        answer => Err(refused(answer, EXIT_REFUSED)),
     }
 }
 

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod console;
 mod control;
+mod handover;
 mod import;
 mod node;
 mod offline;

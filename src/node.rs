@@ -5,6 +5,7 @@ mod error;
 mod files;
 pub(crate) mod inherited;
 mod listeners;
+mod release;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,18 +17,21 @@ use actors::firewall::Firewall;
 use actors::listener::Sockets;
 use actors::password::{PasswordWorkers, load_server_secret};
 use actors::router::Router;
-use actors::store::{self, Storage};
+use actors::store::{self, Storage, StoreError};
 use actors::supervise::{ActorPath, Slot, Tree, install_panic_hook};
 use actors::tls::{CertificateWatch, Certificates};
 use portcullis_config::Config;
+use tokio::time::Instant;
 
 pub(crate) use error::StartError;
-pub(crate) use listeners::Listeners;
+pub(crate) use listeners::{Listeners, SocketStep, open_all, steps};
 
 /// How long the actors of the start may take to come up.
 const START: Duration = Duration::from_secs(30);
 /// Passwords that may wait for a thread; more are answered with `temporary-auth-failure`.
 const HASH_QUEUE: usize = 1024;
+/// How often the lock of the data directory is asked for while another node may let it go.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// How long actors may take to stop.
 const STOP: Duration = Duration::from_secs(30);
 
@@ -44,17 +48,22 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts everything in the order in which it is needed; nothing is accepted before all of it
-    /// stands. `sockets` has those that were opened by whoever started the program.
+    /// stands. `sockets` has those that were opened by whoever started the program. The data may be another
+    /// node's for as long as `patience`.
     ///
     /// # Errors
     /// What keeps the node from serving.
-    pub(crate) async fn start(config: Config, sockets: Sockets) -> Result<Self, StartError> {
+    pub(crate) async fn start(
+        config: Config,
+        sockets: Sockets,
+        patience: Duration,
+    ) -> Result<Self, StartError> {
         install_panic_hook();
         files::make_directory(&config.node.data_directory)?;
-        let opened = store::open(&config)?;
+        let opened = open_store(&config, patience).await?;
         let secret = load_server_secret(&config.node.data_directory).map_err(StartError::Secret)?;
         let certificates = Certificates::load(&config).map_err(StartError::Certificates)?;
-        listeners::open_all(&config, &sockets)?;
+        open_all(&config, &sockets)?;
         let tree = Tree::new();
         let arbiters = Arbiters::start(config.node.arbiters).map_err(StartError::Threads)?;
         let workers = arbiters.workers();
@@ -110,6 +119,19 @@ impl Node {
             tracing::error!(%error, "the store was not closed cleanly");
         }
         self.arbiters.stop().await;
+    }
+}
+
+/// Opens the store, as soon as no other node has it.
+async fn open_store(config: &Config, patience: Duration) -> Result<store::Opened, StoreError> {
+    let end = Instant::now() + patience;
+    loop {
+        match store::open(config) {
+            Err(StoreError::InUse { .. }) if Instant::now() < end => {
+                tokio::time::sleep(LOCK_RETRY).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

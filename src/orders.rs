@@ -5,12 +5,13 @@ use actors::admin::{ListenerWish, Wish};
 use portcullis_config::Sources;
 
 use crate::node::Node;
-use crate::reload::reload;
+use crate::reload::{plan, reload};
 
 /// Does what is wanted. Listeners that are added or removed change `sources`, so that the next
 /// reload keeps them so.
 pub(crate) async fn carry_out(node: &mut Node, sources: &mut Sources, wish: Wish) -> Answer {
     match wish {
+        Wish::Plan => plan(node, sources),
         Wish::Reload => reload(node, sources).await.into(),
         Wish::Listener(wish) => listener(node, sources, wish).await,
     }

@@ -1,30 +1,35 @@
 //! `portcullis run`: the node from start to stop.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actors::core::Core;
 use actors::listener::Sockets;
-use portcullis_config::{Config, Loaded, Sources};
+use portcullis_config::{Config, Sources};
 
-use crate::node::{Node, inherited};
-use crate::signals::Signals;
+use crate::cli::Start;
+use crate::handover::{Predecessor, Successor};
+use crate::node::{Node, StartError, inherited};
+use crate::signals::{End, Signals};
 use crate::{console, output, signals, telemetry};
 
 /// Exit status when the system refuses something (`EX_OSERR`).
 const EXIT_SYSTEM: u8 = 71;
+/// How long a node that has died may hold its data after a handover.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// Runs a node until it is told to stop; the exit status of the process.
-pub(crate) fn serve(sources: Sources, loaded: Loaded) -> ExitCode {
-    telemetry::init(&loaded.config.logging);
-    for warning in &loaded.warnings {
+pub(crate) fn serve(start: Start) -> ExitCode {
+    telemetry::init(&start.loaded.config.logging);
+    for warning in &start.loaded.warnings {
         tracing::warn!("{warning}");
     }
     let sockets = Sockets::new(inherited::take());
-    actix_rt::System::new().block_on(run(sources, loaded.config, sockets))
+    actix_rt::System::new().block_on(run(start, sockets))
 }
 
-async fn run(sources: Sources, config: Config, sockets: Sockets) -> ExitCode {
-    let signals = match Signals::install() {
+async fn run(start: Start, mut sockets: Sockets) -> ExitCode {
+    let mut signals = match Signals::install() {
         Ok(signals) => signals,
         Err(error) => {
             return fail(
@@ -33,17 +38,70 @@ async fn run(sources: Sources, config: Config, sockets: Sockets) -> ExitCode {
             );
         }
     };
-    let node = match Node::start(config, sockets).await {
-        Ok(node) => node,
-        Err(error) => return fail(&error.to_string(), error.exit_status()),
+    let config = start.loaded.config;
+    let mut predecessor = None;
+    if start.takeover {
+        predecessor = match Predecessor::take_over(&config, &mut sockets).await {
+            Ok(predecessor) => predecessor,
+            Err(error) => return fail(&error.to_string(), error.exit_status()),
+        };
+    }
+    let mut life = Life {
+        sources: start.sources,
+        successor: start.successor,
+        predecessor,
     };
-    let orders = match console::open(&node.core).await {
-        Ok(orders) => orders,
-        Err(error) => return fail(&error.to_string(), EXIT_SYSTEM),
-    };
-    greet(&node.core).await;
-    signals::notify_ready();
-    signals::serve(node, sources, orders, signals).await
+    let mut next = (config, sockets);
+    loop {
+        match life.live(next, &mut signals).await {
+            End::Stopped(status) => return status,
+            End::TakenBack(config, sockets) => next = (*config, sockets),
+        }
+    }
+}
+
+/// What lasts from one node of this process to the next: a node whose successor fails is started anew.
+struct Life {
+    sources: Sources,
+    successor: Successor,
+    /// Until it has left everything to this node.
+    predecessor: Option<Predecessor>,
+}
+
+impl Life {
+    async fn live(&mut self, (config, sockets): (Config, Sockets), signals: &mut Signals) -> End {
+        let patience = if self.predecessor.is_some() {
+            HANDOVER
+        } else {
+            Duration::ZERO
+        };
+        let (node, orders) = match begin(config, sockets, patience).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                if let Some(predecessor) = &mut self.predecessor {
+                    predecessor.fail(&error.to_string()).await;
+                }
+                return End::Stopped(fail(&error.to_string(), error.exit_status()));
+            }
+        };
+        if let Some(predecessor) = self.predecessor.take() {
+            predecessor.succeed(node.listeners.sockets()).await;
+        }
+        greet(&node.core).await;
+        signals::notify_ready();
+        signals::serve(node, &mut self.sources, orders, signals, &self.successor).await
+    }
+}
+
+/// Starts a node with its admin socket.
+async fn begin(
+    config: Config,
+    sockets: Sockets,
+    patience: Duration,
+) -> Result<(Node, actors::admin::Orders), StartError> {
+    let node = Node::start(config, sockets, patience).await?;
+    let orders = console::open(&node.core).await?;
+    Ok((node, orders))
 }
 
 fn fail(reason: &str, status: u8) -> ExitCode {

@@ -6,11 +6,13 @@
 use std::io;
 use std::process::ExitCode;
 
-use actors::admin::Orders;
-use portcullis_config::Sources;
+use actors::admin::{Errand, Orders, Talk};
+use actors::listener::Sockets;
+use portcullis_config::{Config, Sources};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::handover::{Offered, Successor, Upgrade, refuse};
 use crate::node::Node;
 use crate::orders;
 use crate::reload::reload;
@@ -55,35 +57,121 @@ impl Signals {
     }
 }
 
-/// Serves until the node is told to stop, and stops it; the exit status of the process.
+/// How the life of a node ended.
+pub(crate) enum End {
+    /// The process ends with this status.
+    Stopped(ExitCode),
+    /// It has let go of everything for a successor that failed: a node is to be started anew with this
+    /// configuration, which was in force, and its sockets.
+    TakenBack(Box<Config>, Sockets),
+}
+
+/// Serves until the node is told to stop or hands over to a successor.
 ///
 /// `orders` brings what the admin socket asks of the node. Orders are carried out one after the other.
 pub(crate) async fn serve(
     mut node: Node,
-    mut sources: Sources,
+    sources: &mut Sources,
     mut orders: Orders,
-    mut signals: Signals,
-) -> ExitCode {
+    signals: &mut Signals,
+    successor: &Successor,
+) -> End {
+    let mut upgrade = None;
     loop {
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => break,
                 // The outcome is in the log.
-                Told::Reload => drop(reload(&mut node, &sources).await),
+                Told::Reload => drop(reload(&mut node, sources).await),
             },
-            Some(order) = orders.recv() => {
-                let answer = orders::carry_out(&mut node, &mut sources, order.wish.clone()).await;
-                order.answer(answer);
+            reason = Upgrade::failed(upgrade.as_mut()) => {
+                tracing::error!("{reason}");
+                if let Some(upgrade) = upgrade.take() {
+                    upgrade.fail(&reason).await;
+                }
+            }
+            Some(errand) = orders.recv() => match errand {
+                Errand::Order(order) => {
+                    let answer = orders::carry_out(&mut node, sources, order.wish.clone()).await;
+                    order.answer(answer);
+                }
+                Errand::Talk(Talk::Upgrade, client) if upgrade.is_some() => refuse(client).await,
+                Errand::Talk(Talk::Upgrade, client) => {
+                    upgrade = Upgrade::start(successor, client).await;
+                }
+                Errand::Talk(Talk::Handover, stream) => tokio::select! {
+                    offered = Offered::offer(&node, stream) => match offered {
+                        Ok(offered) => return hand_over(node, offered, signals, upgrade).await,
+                        Err(reason) => tracing::error!("no handover, this node goes on: {reason}"),
+                    },
+                    () = signals.stop() => break,
+                },
             }
         }
     }
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
-    tokio::select! {
+    End::Stopped(tokio::select! {
         () = node.stop() => ExitCode::SUCCESS,
+        () = signals.stop() => stopped_at_once(),
+    })
+}
+
+fn stopped_at_once() -> ExitCode {
+    tracing::warn!("told again to stop: not waiting for anybody");
+    ExitCode::FAILURE
+}
+
+/// Lets the successor serve in place of this node; takes service up again if it does not.
+async fn hand_over(
+    node: Node,
+    offered: Offered,
+    signals: &mut Signals,
+    upgrade: Option<Upgrade>,
+) -> End {
+    let process = offered.process();
+    tracing::info!(process, "handing over");
+    let config = Config::clone(&node.core.config());
+    let upgrade = upgrade.filter(|upgrade| upgrade.is(process));
+    let mut verdict = std::pin::pin!(async {
+        let lingering = node.release(offered.taken()).await;
+        let mut given = offered.release().await;
+        (given.verdict().await, given, lingering)
+    });
+    let (verdict, given, lingering) = tokio::select! {
+        verdict = &mut verdict => verdict,
         () = signals.stop() => {
-            tracing::warn!("told again to stop: not waiting for anybody");
-            ExitCode::FAILURE
+            tracing::info!("told to stop: not taking service up again");
+            tokio::select! {
+                (_, _, lingering) = verdict => lingering.end().await,
+                () = signals.stop() => return End::Stopped(stopped_at_once()),
+            }
+            return End::Stopped(ExitCode::SUCCESS);
+        }
+    };
+    match verdict {
+        Ok(process) => {
+            tracing::info!(process, "the successor serves");
+            notify(&[NotifyState::MainPid(process)]);
+            given.farewell().await;
+            if let Some(upgrade) = upgrade {
+                upgrade.succeed(process).await;
+            }
+            End::Stopped(tokio::select! {
+                () = lingering.end() => ExitCode::SUCCESS,
+                () = signals.stop() => stopped_at_once(),
+            })
+        }
+        Err(reason) => {
+            tracing::error!("the successor does not serve, taking service up again: {reason}");
+            if let Some(upgrade) = upgrade {
+                upgrade.fail(&reason).await;
+            }
+            actix_rt::spawn(lingering.end());
+            let mut sockets = Sockets::default();
+            sockets.receive(given.take_back());
+            sockets.own_names();
+            End::TakenBack(Box::new(config), sockets)
         }
     }
 }

@@ -6,6 +6,7 @@
 mod actors;
 mod console;
 mod orders;
+mod plan;
 pub mod protocol;
 mod rules;
 mod socket;
@@ -13,7 +14,7 @@ mod status;
 mod users;
 
 pub use console::Console;
-pub use orders::{ListenerWish, Order, OrderHandle, Orders, Wish, order_channel};
+pub use orders::{Errand, ListenerWish, Order, OrderHandle, Orders, Talk, Wish, order_channel};
 pub use rules::RuleCounter;
 pub use socket::{AdminSocket, AdminSocketReport, MAX_CLIENTS};
 pub use users::{Effect, UserError, Users};

@@ -170,6 +170,16 @@ impl Workers {
         self.0.workers.iter().map(|worker| &worker.handle)
     }
 
+    /// Waits until every worker has begun with all that it was given before.
+    pub async fn settle(&self) {
+        for worker in &self.0.workers {
+            let (begun, waiting) = tokio::sync::oneshot::channel::<()>();
+            // Dropped when its turn has come, or with a worker that has ended.
+            worker.handle.spawn_fn(move || drop(begun));
+            drop(waiting.await);
+        }
+    }
+
     /// What each worker does, in order of index.
     pub fn loads(&self) -> Vec<WorkerLoad> {
         let load = |worker: &Arc<Worker>| WorkerLoad {

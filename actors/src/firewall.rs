@@ -34,6 +34,7 @@ mod rate_limiter;
 mod shadow;
 mod stanzas;
 mod supposed;
+mod texts;
 mod trace;
 mod verdict;
 mod world;
@@ -54,10 +55,14 @@ use crate::supervise::Tree;
 use branch::Branch;
 use files::Files;
 use geoip::Database;
+use load::Loaded;
 use log_lines::LogLines;
 use per_second::PerSecond;
 use published::Published;
+use texts::Texts;
 use trace::Traces;
+
+use crate::admin::protocol::ScriptChange;
 
 pub use chain::{ChainReport, RuleReport};
 pub use fetched_list::ListStage;
@@ -95,7 +100,11 @@ pub struct Firewall {
     faults: AtomicU64,
     fault_lines: Mutex<PerSecond>,
     log_lines: LogLines,
+    texts: Texts,
 }
+
+/// Rules that were compiled and are not in force yet.
+pub struct Prepared(Loaded);
 
 impl Firewall {
     /// Loads the scripts and the country database of `config` and starts their actors.
@@ -125,6 +134,7 @@ impl Firewall {
             faults: AtomicU64::new(0),
             fault_lines: Mutex::default(),
             log_lines: LogLines::default(),
+            texts: Texts::new(loaded.texts),
         })
     }
 
@@ -134,8 +144,27 @@ impl Firewall {
     /// # Errors
     /// All that is wrong with them; then the rules stay as they were.
     pub fn reload(&self, config: &Config) -> Result<(), Vec<ScriptProblem>> {
+        let prepared = self.prepare(config)?;
+        self.put_in_force(prepared, config);
+        Ok(())
+    }
+
+    /// Compiles the scripts of `config` and reads its country database, for [`Firewall::put_in_force`].
+    ///
+    /// # Errors
+    /// All that is wrong with them; then the rules stay as they were.
+    pub fn prepare(&self, config: &Config) -> Result<Prepared, Vec<ScriptProblem>> {
+        let _branch = self.branch.lock();
+        let loaded = load::load(config, &self.files, Some(&self.published));
+        if loaded.is_err() {
+            self.files.forget_unused(&self.published.all());
+        }
+        loaded.map(Prepared)
+    }
+
+    /// Has stanzas meet what was prepared of `config` from now on.
+    pub fn put_in_force(&self, Prepared(loaded): Prepared, config: &Config) {
         let mut branch = self.branch.lock();
-        let loaded = load::load(config, &self.files, Some(&self.published))?;
         for host in self.armed() {
             tracing::info!(target: "firewall", host, "armed scripts give way to those of the configuration");
         }
@@ -151,7 +180,13 @@ impl Firewall {
         self.files.forget_unused(&self.published.all());
         branch.set_terms(loaded.terms);
         branch.follow(&self.files);
-        Ok(())
+        self.texts.replace(loaded.texts);
+    }
+
+    /// The scripts of `config` whose text is another than that in force, or that are new or gone. Reads files, so not
+    /// on an arbiter with sessions.
+    pub fn changes(&self, config: &Config) -> Vec<ScriptChange> {
+        self.texts.changes(config)
     }
 
     /// The rules of `host` as the stanza path runs them, those on trial included; `None` if it has none.

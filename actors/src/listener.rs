@@ -19,12 +19,13 @@ mod sockets;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Running, WrapFuture};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Running, WrapFuture};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use portcullis_config::{Bind, ListenerConfig, ListenerName, Protocol};
@@ -47,6 +48,17 @@ pub(crate) use service::Secured;
 pub(crate) use socket::refuse_occupied;
 pub use socket::{Opened, SocketOptions, UnixName, open, try_open};
 pub use sockets::Sockets;
+
+/// Give duplicates of the open sockets away. Sent by the node, for the process that takes its place.
+#[derive(Debug, Message)]
+#[rtype(result = "io::Result<Vec<OwnedFd>>")]
+pub struct Duplicate;
+
+/// Another process has the sockets: end, and leave to it who waits in their queues, and their files.
+/// Sent by the node.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LeaveSockets;
 
 /// Waits before a bind that failed is tried again, doubling.
 const BIND_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -232,6 +244,26 @@ impl Actor for Listener {
             accept.take_waiting();
         }
         Running::Stop
+    }
+}
+
+impl Handler<Duplicate> for Listener {
+    type Result = io::Result<Vec<OwnedFd>>;
+
+    fn handle(&mut self, _: Duplicate, _: &mut Context<Self>) -> Self::Result {
+        let sockets = self.accepts.iter().map(|accept| accept.duplicate());
+        sockets.collect()
+    }
+}
+
+impl Handler<LeaveSockets> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, _: LeaveSockets, context: &mut Context<Self>) {
+        for accept in self.accepts.drain(..) {
+            accept.leave_name();
+        }
+        context.stop();
     }
 }
 

@@ -29,7 +29,7 @@ mod server;
 mod trial;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,6 +87,20 @@ pub struct LookCounts {
     pub refused: u64,
 }
 
+/// Certificates that were loaded and are not in use yet.
+pub struct Prepared(Snapshot);
+
+/// A place of the configuration whose certificate is to be another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The place.
+    pub section: String,
+    /// SHA-256 of the certificate in use, in hexadecimal.
+    pub old: Option<String>,
+    /// SHA-256 of the one to come.
+    pub new: Option<String>,
+}
+
 /// What is served from one load to the next.
 struct Snapshot {
     plan: Plan,
@@ -104,42 +118,78 @@ impl Certificates {
         Self::from_plan(Plan::of(config))
     }
 
+    /// Loads every certificate that `config` names and says what there is to warn of; makes and keeps nothing.
+    ///
+    /// # Errors
+    /// Every problem with every file that the configuration names.
+    pub fn check(config: &Config) -> Result<Vec<String>, Vec<CertificateProblem>> {
+        Loaded::without_making(config).map(|loaded| loaded.warnings())
+    }
+
     /// Loads every certificate of a configuration that is to follow the one in force, and says what there is to warn of;
     /// makes and keeps nothing. A file that was good must not have become bad.
     ///
     /// # Errors
     /// Every problem with every file that the configuration names or that is in use.
     pub fn check_next(&self, config: &Config) -> Result<Vec<String>, Vec<CertificateProblem>> {
-        let mut plan = Plan::of(config);
-        plan.may_make_self_signed = false;
-        let next = Loaded::of(&plan, Gathered::read(&plan))?;
+        let next = Loaded::without_making(config)?;
         next.follows(&self.shared.current.load().loaded)?;
         Ok(next.warnings())
     }
 
-    /// Loads everything anew, for handshakes from now on.
+    /// Loads everything anew, for [`Certificates::put_in_force`].
     ///
     /// # Errors
-    /// Every problem with every file; then everything stays as it was.
-    pub fn reload(&self, config: &Config) -> Result<(), Vec<CertificateProblem>> {
-        self.apply(Plan::of(config))
+    /// Every problem with every file.
+    pub fn prepare(&self, config: &Config) -> Result<Prepared, Vec<CertificateProblem>> {
+        self.prepare_plan(Plan::of(config))
     }
 
-    fn apply(&self, plan: Plan) -> Result<(), Vec<CertificateProblem>> {
-        let _changing = self.shared.changing.lock();
+    fn prepare_plan(&self, plan: Plan) -> Result<Prepared, Vec<CertificateProblem>> {
         let gathered = Gathered::read(&plan);
-        self.replace(plan, gathered)
+        self.follow(plan, gathered).map(Prepared)
     }
 
-    fn replace(&self, plan: Plan, gathered: Gathered) -> Result<(), Vec<CertificateProblem>> {
+    /// Shows what was prepared in handshakes from now on.
+    pub fn put_in_force(&self, Prepared(snapshot): Prepared) {
+        let _changing = self.shared.changing.lock();
+        self.replace(snapshot);
+    }
+
+    /// What is to follow what is in force; a file that was good must not have become bad.
+    fn follow(
+        &self,
+        plan: Plan,
+        gathered: Gathered,
+    ) -> Result<Snapshot, Vec<CertificateProblem>> {
         let loaded = Loaded::of(&plan, gathered)?;
-        let old = self.shared.current.load();
-        loaded.follows(&old.loaded)?;
-        let snapshot = Snapshot::new(plan, loaded, &self.shared.templates);
-        snapshot.log(Some(&old.loaded));
+        loaded.follows(&self.shared.current.load().loaded)?;
+        Ok(Snapshot::new(plan, loaded, &self.shared.templates))
+    }
+
+    fn replace(&self, snapshot: Snapshot) {
+        snapshot.log(Some(&self.shared.current.load().loaded));
         self.shared.current.store(Arc::new(snapshot));
         self.shared.looks.problems.lock().clear();
-        Ok(())
+    }
+
+    /// Certificates that are others than those in use, or are new or gone; the fingerprints of both. What the
+    /// node makes itself is left out. Makes and keeps nothing.
+    ///
+    /// # Errors
+    /// Every problem with every file.
+    pub fn changes(&self, config: &Config) -> Result<Vec<Changed>, Vec<CertificateProblem>> {
+        let next = Loaded::without_making(config)?;
+        let old = fingerprints(&self.shared.current.load().loaded);
+        let new = fingerprints(&next);
+        let places: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
+        let changes = places.into_iter().map(|section| Changed {
+            old: old.get(&section).cloned(),
+            new: new.get(&section).cloned(),
+            section,
+        });
+        let changes = changes.filter(|changed| changed.old != changed.new);
+        Ok(changes.collect())
     }
 
     fn from_plan(plan: Plan) -> Result<Self, Vec<CertificateProblem>> {
@@ -173,8 +223,9 @@ impl Certificates {
             return Ok(false);
         }
         let looks = &self.shared.looks;
-        match self.replace(current.plan.clone(), gathered) {
-            Ok(()) => {
+        match self.follow(current.plan.clone(), gathered) {
+            Ok(snapshot) => {
+                self.replace(snapshot);
                 looks.changed.fetch_add(1, Ordering::Relaxed);
                 Ok(true)
             }
@@ -277,6 +328,13 @@ impl Certificates {
 }
 
 impl Loaded {
+    /// Every certificate of `config`, but for one that would have to be made.
+    fn without_making(config: &Config) -> Result<Self, Vec<CertificateProblem>> {
+        let mut plan = Plan::of(config);
+        plan.may_make_self_signed = false;
+        Self::of(&plan, Gathered::read(&plan))
+    }
+
     /// What there is to warn of.
     fn warnings(&self) -> Vec<String> {
         let broken = self
@@ -356,6 +414,16 @@ impl Snapshot {
             tracing::warn!("{warning}");
         }
     }
+}
+
+/// By place in the configuration and file, but for those that the node has made.
+fn fingerprints(loaded: &Loaded) -> BTreeMap<String, String> {
+    let reports = loaded.reports().into_iter();
+    let named = reports.filter(|report| report.section != self_signed::SECTION);
+    let place = |report: &CertificateReport| format!("{}: {}", report.section, report.file.display());
+    named
+        .map(|report| (place(&report), report.fingerprint))
+        .collect()
 }
 
 /// A time in seconds since 1970 as a date (UTC).

@@ -285,6 +285,14 @@ impl TestClient {
         found
     }
 
+    /// As [`TestClient::expect_stream_error`], whatever comes before it; the connection may stay open.
+    pub async fn skip_to_stream_error(&mut self, condition: &str) {
+        let found = self.stream_error(condition).await;
+        if found.child(condition).is_none() {
+            self.fail(&format!("wanted stream error {condition}, got {found}"));
+        }
+    }
+
     async fn stream_error(&mut self, wanted: &str) -> Xml {
         loop {
             match self.event().await {

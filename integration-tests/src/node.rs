@@ -31,6 +31,10 @@ pub struct TestNode {
     directory: TempDir,
     child: Child,
     surroundings: Surroundings,
+    /// The process that has taken the place of `child`, where that was not started here.
+    heir: Option<Pid>,
+    /// What was said to the service manager until the node was ready.
+    pub notified: String,
     listeners: BTreeMap<String, SocketAddr>,
     /// What its clients trust.
     pub certificates: Certificates,
@@ -105,11 +109,13 @@ impl TestNode {
         fs::write(directory.path().join("portcullis.toml"), config.to_string()).unwrap();
         prepare(directory.path(), &certificates);
         let listeners = listeners_of(&config);
-        let child = spawn(directory.path(), &surroundings).await;
+        let (child, notified) = spawn(directory.path(), &surroundings, &["run"]).await;
         TestNode {
             directory,
             child,
             surroundings,
+            heir: None,
+            notified,
             listeners,
             certificates,
         }
@@ -302,21 +308,51 @@ impl TestNode {
 
     /// Sends a signal to the node.
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.pid())
-            .ok()
-            .and_then(Pid::from_raw)
-            .unwrap();
-        kill_process(pid, signal).unwrap();
+        kill_process(pid_of(self.pid()), signal).unwrap();
     }
 
     /// Starts an ended node on the same data and addresses.
     pub async fn start_again(&mut self) {
-        self.child = spawn(self.directory.path(), &self.surroundings).await;
+        (self.child, self.notified) =
+            spawn(self.directory.path(), &self.surroundings, &["run"]).await;
+    }
+
+    /// Starts a successor with these arguments more, which takes the node's place; returns when both have said so: the
+    /// successor that it serves, the node by its end.
+    pub async fn take_over(&mut self, arguments: &[&str]) {
+        let arguments = [&["run", "--takeover"], arguments].concat();
+        let started = spawn(self.directory.path(), &self.surroundings, &arguments);
+        let (successor, notified) = started.await;
+        let status = self.ended().await;
+        assert!(status.success(), "{status}\n{}", self.log());
+        (self.child, self.notified) = (successor, notified);
+    }
+
+    /// Starts a successor with these arguments more and does not wait for it.
+    pub fn start_successor(&self, arguments: &[&str]) -> Child {
+        let mut command = logged(self.directory.path(), &self.surroundings);
+        command.args(["run", "--takeover"]).args(arguments);
+        command.env_remove("NOTIFY_SOCKET");
+        command.spawn().unwrap()
+    }
+
+    /// Goes on with the node of another process, which is killed with the value; the one before is not waited for.
+    pub fn succeed(&mut self, successor: Child) {
+        self.child = successor;
+    }
+
+    /// As [`Self::succeed`], for a process that the node has started.
+    pub fn adopt(&mut self, process: u32) {
+        self.heir = Some(pid_of(process));
     }
 }
 
 impl Drop for TestNode {
     fn drop(&mut self) {
+        if let Some(heir) = self.heir {
+            // It may have ended.
+            kill_process(heir, Signal::KILL).ok();
+        }
         if std::thread::panicking() {
             let log = self.log();
             let from = log.len().saturating_sub(8000);
@@ -361,42 +397,57 @@ pub fn program_file() -> PathBuf {
     path
 }
 
-/// Starts the node and waits for the readiness that it also announces to systemd.
-async fn spawn(directory: &Path, surroundings: &Surroundings) -> Child {
-    let notify_path = directory.join("notify");
-    drop(fs::remove_file(&notify_path));
-    let notify = UnixDatagram::bind(&notify_path).unwrap();
+fn pid_of(process: u32) -> Pid {
+    i32::try_from(process).ok().and_then(Pid::from_raw).unwrap()
+}
+
+/// The program, with what it says in the log of this directory.
+fn logged(directory: &Path, surroundings: &Surroundings) -> Command {
     let log = File::options()
         .create(true)
         .append(true)
         .open(directory.join("node.log"))
         .unwrap();
-    let mut child = surrounded(directory, surroundings)
-        .arg("run")
-        .env("NOTIFY_SOCKET", &notify_path)
+    let mut command = surrounded(directory, surroundings);
+    command
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
-        .stderr(log)
+        .stderr(log);
+    command
+}
+
+/// Starts the node and waits for the readiness that it also announces to systemd.
+async fn spawn(
+    directory: &Path,
+    surroundings: &Surroundings,
+    arguments: &[&str],
+) -> (Child, String) {
+    let notify_path = directory.join("notify");
+    drop(fs::remove_file(&notify_path));
+    let notify = UnixDatagram::bind(&notify_path).unwrap();
+    let mut child = logged(directory, surroundings)
+        .args(arguments)
+        .env("NOTIFY_SOCKET", &notify_path)
         .spawn()
         .unwrap();
     let show = || fs::read_to_string(directory.join("node.log")).unwrap_or_default();
     tokio::select! {
-        () = ready(&notify) => {}
+        said = ready(&notify) => (child, said),
         status = child.wait() => panic!("the node ended at once: {status:?}\n{}", show()),
         () = tokio::time::sleep(DEADLINE) => panic!("the node was not ready in time\n{}", show()),
     }
-    child
 }
 
-async fn ready(notify: &UnixDatagram) {
+/// Everything that is said until the node is ready.
+async fn ready(notify: &UnixDatagram) -> String {
     let mut buffer = [0; 1024];
-    loop {
+    let mut said = String::new();
+    while !said.lines().any(|line| line == "READY=1") {
         let n = notify.recv(&mut buffer).await.unwrap();
-        let said = String::from_utf8_lossy(&buffer[..n]);
-        if said.lines().any(|line| line == "READY=1") {
-            return;
-        }
+        said.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        said.push('\n');
     }
+    said
 }
 
 /// The first address of each listener in the configuration.

@@ -6,6 +6,7 @@ mod caps;
 mod certificates;
 pub(crate) mod components;
 mod configuration;
+mod handover;
 mod live;
 mod multiplex;
 mod opening;

@@ -8,11 +8,9 @@ use anyhow::Result;
 use clap::Subcommand;
 use portcullis_config::parse_duration;
 
+use super::user::EXIT_REFUSED;
 use super::{EXIT_CONFIG, day, print, print_reloaded, refused, short};
 use crate::control::Client;
-
-/// Exit status of an order that was refused.
-const EXIT_REFUSED: u8 = 1;
 
 /// What is added and removed here holds until the node ends; reloads keep it.
 #[derive(Subcommand)]

@@ -1,17 +1,25 @@
 //! The listening sockets: opened before anything else runs, served at the end of the start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::admin::protocol::SocketFate;
 use actors::core::Core;
-use actors::listener::{Drain, Listener, ListenerPolicy, Places, Sockets, explain};
-use actors::supervise::{ActorPath, SpawnError};
+use actors::listener::{
+    Drain, Duplicate, LeaveSockets, Listener, ListenerPolicy, Places, Sockets, explain,
+};
+use actors::offer::{AskError, ask};
+use actors::supervise::{ActorPath, Slot, SpawnError};
 use portcullis_config::{Bind, Config, ListenerConfig, ListenerName};
 
 use super::StartError;
 
+pub(crate) use steps::{SocketStep, steps};
+
 mod live;
+mod steps;
 
 /// How long a listener may take to close its socket.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -23,6 +31,8 @@ pub(crate) struct Listeners {
     policies: BTreeMap<ListenerName, Arc<ListenerPolicy>>,
     places: Places,
     sockets: Arc<Sockets>,
+    /// The actors that were started; some of them may have ended.
+    actors: BTreeMap<(ListenerName, Bind), Slot<Listener>>,
     /// Those that an operator has drained: they accept nobody until they are resumed.
     drained: BTreeSet<ListenerName>,
 }
@@ -65,8 +75,14 @@ impl Listeners {
             policies: BTreeMap::new(),
             places: Places::default(),
             sockets,
+            actors: BTreeMap::new(),
             drained: BTreeSet::new(),
         }
+    }
+
+    /// Those that accept nobody until they are resumed.
+    pub(crate) fn drained(&self) -> &BTreeSet<ListenerName> {
+        &self.drained
     }
 
     /// Where the sockets come from.
@@ -100,41 +116,44 @@ impl Listeners {
         }
     }
 
-    /// Makes what listens what `new` says: other settings for those that stay, binds that are gone
-    /// closed, new ones opened, all of `rebound` opened anew. Sessions stay, and so do those that
-    /// were drained. What can not be opened is tried again by its actor; the answer says what does
-    /// not even have one.
+    /// Makes what listens what `new` says, which is other settings for those that stay, and `steps` for
+    /// their sockets. Sessions stay. What can not be opened is tried again by its actor; the answer says
+    /// what does not even have one.
     pub(crate) async fn change(
         &mut self,
         core: &Arc<Core>,
-        (old, new): (&Config, &Config),
-        rebound: &BTreeSet<ListenerName>,
+        new: &Config,
+        steps: &[SocketStep],
     ) -> Vec<String> {
-        for (name, bind) in binds_beyond(old, new) {
-            close(core, &path(name).child(bind)).await;
+        let of = |fate| steps.iter().filter(move |step| step.fate == fate);
+        for SocketStep { listener, bind, .. } in of(SocketFate::Closed) {
+            close(core, &path(listener).child(bind)).await;
             self.sockets.discard(bind);
         }
-        for (name, listener) in &new.listeners {
-            self.policy(listener);
-            let before = old.listeners.get(name).filter(|_| rebound.contains(name));
-            for bind in before.iter().flat_map(|before| &before.binds) {
+        new.listeners
+            .values()
+            .for_each(|listener| self.policy(listener));
+        for SocketStep { listener, bind, .. } in of(SocketFate::Reopened) {
+            if let Some(listener) = new.listeners.get(listener) {
                 self.reopen(core, listener, bind).await;
             }
         }
         let mut failures = Vec::new();
-        for (name, bind) in binds_beyond(new, old) {
-            if !self.drained.contains(name) {
-                let spawned = self.spawn(core, name, bind);
-                failures.extend(spawned.err().map(|error| error.to_string()));
-            }
+        for SocketStep { listener, bind, .. } in of(SocketFate::Opened) {
+            let spawned = self.spawn(core, listener, bind);
+            failures.extend(spawned.err().map(|error| error.to_string()));
         }
-        for name in old.listeners.keys() {
-            if !new.listeners.contains_key(name) {
-                core.tree.stop(&path(name));
-            }
+        let gone = |name: &&ListenerName| !new.listeners.contains_key(*name);
+        for name in self.policies.keys().filter(gone) {
+            core.tree.stop(&path(name));
         }
         self.policies
             .retain(|name, _| new.listeners.contains_key(name));
+        let is_there = |name: &ListenerName, bind: &Bind| {
+            let listener = new.listeners.get(name);
+            listener.is_some_and(|listener| listener.binds.contains(bind))
+        };
+        self.actors.retain(|(name, bind), _| is_there(name, bind));
         self.drained.retain(|name| new.listeners.contains_key(name));
         failures
     }
@@ -152,22 +171,67 @@ impl Listeners {
     }
 
     /// Starts the actor of a bind, which finds its socket where it was prepared or opens it.
-    fn spawn(&self, core: &Arc<Core>, name: &ListenerName, bind: &Bind) -> Result<(), SpawnError> {
+    fn spawn(
+        &mut self,
+        core: &Arc<Core>,
+        name: &ListenerName,
+        bind: &Bind,
+    ) -> Result<(), SpawnError> {
         let Some(policy) = self.policies.get(name) else {
             return Ok(());
         };
         let (shared, policy) = (Arc::clone(core), Arc::clone(policy));
-        let (sockets, bind) = (Arc::clone(&self.sockets), bind.clone());
-        let (path, first_worker) = (path(name).child(&bind), core.workers.handle(0));
-        let spawned = core.tree.spawn(path, first_worker, move |_| {
+        let (sockets, key) = (Arc::clone(&self.sockets), (name.clone(), bind.clone()));
+        let (path, first_worker) = (path(name).child(bind), core.workers.handle(0));
+        let bind = bind.clone();
+        let slot = core.tree.spawn(path, first_worker, move |_| {
             Listener::new(
                 Arc::clone(&shared),
                 Arc::clone(&policy),
                 bind.clone(),
                 Arc::clone(&sockets),
             )
-        });
-        spawned.map(drop)
+        })?;
+        self.actors.insert(key, slot);
+        Ok(())
+    }
+
+    /// Duplicates of the sockets that are open, but for those of systemd.
+    ///
+    /// # Errors
+    /// A listener that does not answer, or too few descriptors.
+    pub(crate) async fn duplicates(&self) -> Result<Vec<(Bind, OwnedFd)>, String> {
+        let mut duplicates = Vec::new();
+        for ((name, bind), actor) in &self.actors {
+            if matches!(bind, Bind::Systemd(_)) {
+                continue;
+            }
+            let failed =
+                |error: &dyn std::fmt::Display| format!("listener {name}: {bind}: {error}");
+            match ask(actor, Duplicate, CLOSE).await {
+                Ok(Ok(sockets)) => {
+                    duplicates.extend(sockets.into_iter().map(|socket| (bind.clone(), socket)));
+                }
+                // It was removed or drained.
+                Err(AskError::Gone) => {}
+                Ok(Err(error)) => return Err(failed(&error)),
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        Ok(duplicates)
+    }
+
+    /// Leaves these sockets to the process that has duplicates of them.
+    pub(crate) async fn leave(&mut self, taken: &BTreeSet<Bind>) {
+        for ((name, bind), actor) in &self.actors {
+            if !taken.contains(bind) {
+                continue;
+            }
+            match ask(actor, LeaveSockets, CLOSE).await {
+                Ok(()) | Err(AskError::Gone) => {}
+                Err(error) => tracing::error!(listener = %name, %bind, %error, "not left"),
+            }
+        }
     }
 
     /// Starts the actor that ends the sessions of a listener within a time.
@@ -185,19 +249,6 @@ impl Listeners {
         });
         spawned.map(drop)
     }
-}
-
-/// The binds that `one` has and `other` has not.
-fn binds_beyond<'a>(
-    one: &'a Config,
-    other: &'a Config,
-) -> impl Iterator<Item = (&'a ListenerName, &'a Bind)> {
-    let all = one.listeners.iter();
-    let all = all.flat_map(|(name, listener)| listener.binds.iter().map(move |bind| (name, bind)));
-    all.filter(|(name, bind)| {
-        let listener = other.listeners.get(*name);
-        !listener.is_some_and(|listener| listener.binds.contains(bind))
-    })
 }
 
 /// Closes sockets and waits until their addresses are free for another listener.

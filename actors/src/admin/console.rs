@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
+
 use super::protocol::{Answer, Command, PAGE};
-use super::{Effect, ListenerWish, OrderHandle, Users, Wish};
+use super::{Effect, ListenerWish, OrderHandle, Talk, Users, Wish};
 use crate::core::Core;
 use crate::firewall::{self, TraceStream, TraceWish};
 use crate::marks;
@@ -70,6 +72,9 @@ impl Console {
             }
             // It has a stream of answers: `Console::trace`.
             Command::FirewallTrace(_) => Answer::refused("traces are a stream"),
+            // They are talks: `Console::pass`.
+            Command::Handover | Command::Upgrade => Answer::refused("the node itself answers that"),
+            Command::Plan => self.orders.give(Wish::Plan).await,
             Command::Status => Answer::Status(Box::new(self.status().await)),
             Command::Reload => self.orders.give(Wish::Reload).await,
             Command::ListenerList => self.listener(ListenerWish::List).await,
@@ -103,6 +108,14 @@ impl Console {
             next: rows.next().map(|_| after + PAGE),
             problems: certificates.problems(),
         }
+    }
+
+    /// Has the node go on with a connection itself.
+    ///
+    /// # Errors
+    /// The connection, and the refusal to be told on it.
+    pub(super) fn pass(&self, talk: Talk, stream: UnixStream) -> Result<(), (UnixStream, Answer)> {
+        self.orders.pass(talk, stream)
     }
 
     async fn listener(&self, wish: ListenerWish) -> Answer {

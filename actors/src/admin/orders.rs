@@ -1,5 +1,7 @@
 //! The way of an order from whoever gives it to the node, which alone can carry it out.
 
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::protocol::{Answer, Reloaded};
@@ -12,6 +14,8 @@ const WAITING: usize = 4;
 pub enum Wish {
     /// Read configuration, certificates and rules again.
     Reload,
+    /// Say what that would change.
+    Plan,
     /// Something with one listener, or with all.
     Listener(ListenerWish),
 }
@@ -60,6 +64,24 @@ impl Order {
     }
 }
 
+/// A talk of several messages that the node itself has with a client of the admin socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// The client is to take the node's place and asks for its sockets.
+    Handover,
+    /// The client wants the node to start its successor, and to hear when that serves.
+    Upgrade,
+}
+
+/// What the admin socket brings to the node.
+#[derive(Debug)]
+pub enum Errand {
+    /// Something to do, with one answer.
+    Order(Order),
+    /// A connection on which the node goes on itself; the request is read, nothing is answered yet.
+    Talk(Talk, UnixStream),
+}
+
 /// What came of a reload, or every reason why nothing did, as it is answered.
 impl From<Result<Reloaded, Vec<String>>> for Answer {
     fn from(outcome: Result<Reloaded, Vec<String>>) -> Self {
@@ -71,11 +93,14 @@ impl From<Result<Reloaded, Vec<String>>> for Answer {
 }
 
 /// The node's end.
-pub type Orders = mpsc::Receiver<Order>;
+pub type Orders = mpsc::Receiver<Errand>;
 
 /// The asking end; clones share it.
 #[derive(Clone, Debug)]
-pub struct OrderHandle(mpsc::Sender<Order>);
+pub struct OrderHandle(mpsc::Sender<Errand>);
+
+/// Said when as many orders wait as may.
+const BUSY: &str = "the node is stopping, or busy with other orders: try again";
 
 /// A way for orders.
 pub fn order_channel() -> (OrderHandle, Orders) {
@@ -87,10 +112,25 @@ impl OrderHandle {
     /// Has the node do something and waits for the outcome.
     pub(super) async fn give(&self, wish: Wish) -> Answer {
         let (answer, outcome) = oneshot::channel();
-        if self.0.try_send(Order { wish, answer }).is_err() {
-            return Answer::refused("the node is stopping, or busy with other orders: try again");
+        let order = Order { wish, answer };
+        if self.0.try_send(Errand::Order(order)).is_err() {
+            return Answer::refused(BUSY);
         }
         let outcome = outcome.await;
         outcome.unwrap_or_else(|_| Answer::refused("the node stopped before it could do that"))
+    }
+
+    /// Has the node go on with a connection itself.
+    ///
+    /// # Errors
+    /// The connection, and the refusal to be told on it.
+    pub(super) fn pass(&self, talk: Talk, stream: UnixStream) -> Result<(), (UnixStream, Answer)> {
+        match self.0.try_send(Errand::Talk(talk, stream)) {
+            Err(
+                TrySendError::Full(Errand::Talk(_, stream))
+                | TrySendError::Closed(Errand::Talk(_, stream)),
+            ) => Err((stream, Answer::refused(BUSY))),
+            _ => Ok(()),
+        }
     }
 }

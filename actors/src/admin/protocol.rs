@@ -8,6 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::RuleCounter;
+pub use super::plan::{
+    CertificateChange, Fate, KeyChange, ListenerChange, NamedChange, Plan, ScriptChange,
+    SocketChange, SocketFate,
+};
 use crate::firewall::{ShadowReport, Supposed, Trace, TraceWish};
 use crate::tls::{CertificateReport, CertificateRow};
 
@@ -234,6 +238,13 @@ pub enum Command {
     Status,
     /// Reads configuration, certificates and rules again. Answer: [`Answer::Reloaded`].
     Reload,
+    /// What a reload would change if it came now. Answer: [`Answer::Planned`].
+    Plan,
+    /// The client is to take the node's place. What follows is for the two programs alone.
+    Handover,
+    /// Starts the program anew beside this one and hands the sockets over to it. Answer, when that
+    /// serves: [`Answer::Upgraded`].
+    Upgrade,
 }
 
 /// One line of the node.
@@ -335,6 +346,13 @@ pub enum Answer {
     Status(Box<NodeStatus>),
     /// The new configuration is in force.
     Reloaded(Reloaded),
+    /// What a reload would change.
+    Planned(Box<Plan>),
+    /// The successor serves, and the node ends.
+    Upgraded {
+        /// The number of its process.
+        process: u32,
+    },
     /// Nothing was done, for these reasons, each one line.
     Refused {
         /// Every reason.

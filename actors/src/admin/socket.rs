@@ -21,6 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{interval, timeout};
 
+use super::Talk;
 use super::console::Console;
 use super::protocol::{Answer, Command, MAX_ANSWER, MAX_REQUEST, Request, VERSION};
 use crate::backoff::Backoff;
@@ -182,6 +183,12 @@ async fn serve(stream: UnixStream, console: &Console) {
                 Ok(traces) => return trace(traces, &mut input, &mut output).await,
                 Err(problem) => (Answer::refused(problem), false),
             },
+            Ok(Ok(Some(Command::Handover))) => {
+                return pass(Talk::Handover, console, input, output).await;
+            }
+            Ok(Ok(Some(Command::Upgrade))) => {
+                return pass(Talk::Upgrade, console, input, output).await;
+            }
             Ok(Ok(Some(command))) => (console.run(command).await, false),
             Ok(Ok(None)) => return,
             Ok(Err(problem)) => (Answer::refused(problem), true),
@@ -191,6 +198,31 @@ async fn serve(stream: UnixStream, console: &Console) {
         if is_last || !matches!(written, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+/// Gives the connection to the node, which goes on with it.
+async fn pass(
+    talk: Talk,
+    console: &Console,
+    input: BufReader<OwnedReadHalf>,
+    output: OwnedWriteHalf,
+) {
+    let is_premature = !input.buffer().is_empty();
+    let Ok(stream) = input.into_inner().reunite(output) else {
+        return;
+    };
+    let passed = match is_premature {
+        true => {
+            let text = "nothing may be sent behind this request before its answer";
+            Err((stream, Answer::refused(text)))
+        }
+        false => console.pass(talk, stream),
+    };
+    if let Err((stream, answer)) = passed {
+        let (_input, mut output) = stream.into_split();
+        let told = timeout(CLIENT, write(&mut output, &answer)).await;
+        tracing::debug!(?talk, ?told, "refused");
     }
 }
 

@@ -198,6 +198,32 @@ async fn actors_that_are_not_there_are_told_nothing() {
     served.node.stop().await;
 }
 
+async fn order(orders: &mut Orders) -> Order {
+    match orders.recv().await.unwrap() {
+        Errand::Order(order) => order,
+        Errand::Talk(talk, _) => panic!("{talk:?}"),
+    }
+}
+
+#[actix_rt::test]
+async fn a_talk_is_left_to_the_node_with_its_connection() {
+    let mut served = served().await;
+    let mut client = Client::connect(&served).await;
+    let node = async {
+        let Some(Errand::Talk(Talk::Handover, mut stream)) = served.orders.recv().await else {
+            panic!("no talk");
+        };
+        stream.write_all(b"\"done\"\n").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.ask(json!("handover")), node);
+    assert_eq!(answer, json!("done"));
+    served.orders.close();
+    let refused = Client::connect(&served).await.ask(json!("upgrade")).await;
+    let problem = refused["refused"]["problems"][0].as_str().unwrap();
+    assert!(problem.contains("the node is stopping"), "{problem}");
+    served.node.stop().await;
+}
+
 #[actix_rt::test]
 async fn a_reload_is_the_business_of_the_node() {
     let mut served = served().await;
@@ -207,13 +233,9 @@ async fn a_reload_is_the_business_of_the_node() {
             changes: vec!["one".into()],
             warnings: Vec::new(),
         };
-        served.orders.recv().await.unwrap().answer(Ok(done).into());
-        served
-            .orders
-            .recv()
-            .await
-            .unwrap()
-            .answer(Err(vec!["wrong".into(), "worse".into()]).into());
+        order(&mut served.orders).await.answer(Ok(done).into());
+        let refusal = Err(vec!["wrong".into(), "worse".into()]);
+        order(&mut served.orders).await.answer(refusal.into());
         served.orders.close();
     };
     let asked = async {

@@ -11,6 +11,7 @@ use super::files::{self, Files};
 use super::geoip::Database;
 use super::list_fetcher::Terms;
 use super::published::{Published, Rulesets};
+use super::texts::{self, Prints};
 
 /// What scripts can use only with a setting, and the advice that they are refused with.
 const WITHOUT_DATABASE: (&str, &str) = (
@@ -54,6 +55,8 @@ pub(super) struct Loaded {
     pub(super) database: Option<Arc<Database>>,
     /// How lists are fetched.
     pub(super) terms: Arc<Terms>,
+    /// What the scripts say.
+    pub(super) texts: Prints,
 }
 
 #[derive(Default)]
@@ -61,6 +64,7 @@ pub(super) struct Found {
     rulesets: Rulesets,
     database: Option<Arc<Database>>,
     terms: Option<Arc<Terms>>,
+    texts: Prints,
     pub(super) problems: Vec<ScriptProblem>,
     pub(super) warnings: Vec<ScriptWarning>,
 }
@@ -85,6 +89,7 @@ pub(super) fn load(
         rulesets: found.rulesets,
         database: found.database,
         terms,
+        texts: found.texts,
     })
 }
 
@@ -150,6 +155,7 @@ fn compile_all(config: &Config, files: &Files, previous: Option<&Published>) -> 
         }
         let sources = sources(&host.scripts, &mut found.problems);
         let domain = domain.as_str();
+        found.texts.extend(texts::prints(domain, &sources));
         let before = previous.and_then(|previous| previous.ruleset(domain));
         let compiled = compile(domain, &sources, &options, files, before.as_deref());
         for report in &compiled.reports {

@@ -38,7 +38,7 @@ pub(super) enum Listening {
     Unix {
         socket: UnixListener,
         /// Removes the file when the listener ends.
-        _name: Option<UnixName>,
+        name: Option<UnixName>,
     },
 }
 
@@ -48,7 +48,7 @@ impl Listening {
             Opened::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
             Opened::Unix(socket, name) => Self::Unix {
                 socket: UnixListener::from_std(socket)?,
-                _name: name,
+                name,
             },
         })
     }
@@ -158,6 +158,21 @@ impl Accept {
         let accept = tokio::time::timeout(ACCEPT_RETRY, self.socket.accept());
         drop(accept.await);
         *spare = spare_descriptor();
+    }
+
+    /// A duplicate of the socket, for another process.
+    pub(super) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket.as_fd().try_clone_to_owned()
+    }
+
+    /// Leaves the file of the socket, if it has one, to the process that serves it from now on.
+    pub(super) fn leave_name(&self) {
+        if let Listening::Unix {
+            name: Some(name), ..
+        } = &self.socket
+        {
+            name.leave();
+        }
     }
 
     /// Takes all that wait in the kernel's queue, without waiting for more.

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portcullis_config::{Bind, Keepalive, ListenerConfig, SocketConfig};
@@ -24,14 +26,36 @@ pub enum Opened {
     Unix(StdUnixListener, Option<UnixName>),
 }
 
-/// The file of a socket of ours, removed on drop.
+/// The file of a socket, removed on drop as long as it is ours.
 #[derive(Debug)]
-pub struct UnixName(PathBuf);
+pub struct UnixName {
+    path: PathBuf,
+    is_ours: Arc<AtomicBool>,
+}
+
+impl UnixName {
+    fn new(path: PathBuf) -> Self {
+        Self::shared(path, Arc::new(AtomicBool::new(true)))
+    }
+
+    /// The name of a socket that was handed over: it is ours as soon as `is_ours` says so.
+    pub(super) fn shared(path: PathBuf, is_ours: Arc<AtomicBool>) -> Self {
+        Self { path, is_ours }
+    }
+
+    /// Leaves the file to whoever serves the socket from now on.
+    pub(super) fn leave(&self) {
+        self.is_ours.store(false, Ordering::Release);
+    }
+}
 
 impl Drop for UnixName {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0) {
-            tracing::debug!(path = %self.0.display(), %error, "socket not removed");
+        if !self.is_ours.load(Ordering::Acquire) {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "socket not removed");
         }
     }
 }
@@ -163,19 +187,25 @@ fn open_unix(path: &Path, options: &SocketConfig) -> io::Result<Opened> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     set_buffers(SockRef::from(&socket), options)?;
     socket.bind(&SockAddr::unix(&unnamed)?)?;
-    let mut name = UnixName(unnamed);
-    fs::set_permissions(&name.0, Permissions::from_mode(options.unix_mode))?;
+    let mut name = UnixName::new(unnamed);
+    permit(&name.path, options)?;
+    socket.listen(backlog(options))?;
+    socket.set_nonblocking(true)?;
+    fs::rename(&name.path, path)?;
+    path.clone_into(&mut name.path);
+    let listener = StdUnixListener::from(OwnedFd::from(socket));
+    Ok(Opened::Unix(listener, Some(name)))
+}
+
+/// Lets those in who may connect to a socket in the file system.
+fn permit(path: &Path, options: &SocketConfig) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(options.unix_mode))?;
     let owner = options.unix_owner.as_deref().map(user_id).transpose()?;
     let group = options.unix_group.as_deref().map(group_id).transpose()?;
     if owner.is_some() || group.is_some() {
-        std::os::unix::fs::chown(&name.0, owner, group)?;
+        std::os::unix::fs::chown(path, owner, group)?;
     }
-    socket.listen(backlog(options))?;
-    socket.set_nonblocking(true)?;
-    fs::rename(&name.0, path)?;
-    path.clone_into(&mut name.0);
-    let listener = StdUnixListener::from(OwnedFd::from(socket));
-    Ok(Opened::Unix(listener, Some(name)))
+    Ok(())
 }
 
 /// Only what a dead node left behind may be replaced: a socket on which nobody listens.
@@ -217,6 +247,28 @@ impl Opened {
         match known.domain()? {
             Domain::UNIX => Ok(Self::Unix(socket.into(), None)),
             _ => Ok(Self::Tcp(socket.into())),
+        }
+    }
+
+    /// Takes over the socket of `bind` from the node before this one; its file in the file system gets
+    /// the permissions of `options`, and is ours once `is_ours` says so.
+    ///
+    /// # Errors
+    /// As [`Self::inherited`].
+    pub(super) fn handed_over(
+        socket: OwnedFd,
+        bind: &Bind,
+        options: &SocketConfig,
+        is_ours: &Arc<AtomicBool>,
+    ) -> io::Result<Self> {
+        let opened = Self::inherited(socket, options)?;
+        match (bind, opened) {
+            (Bind::Unix(path), Self::Unix(socket, _)) => {
+                permit(path, options)?;
+                let name = UnixName::shared(path.clone(), Arc::clone(is_ours));
+                Ok(Self::Unix(socket, Some(name)))
+            }
+            (_, opened) => Ok(opened),
         }
     }
 }

@@ -1,8 +1,11 @@
-//! Where listeners get their sockets from: opened before the start, handed over by systemd, or new.
+//! Where listeners get their sockets from: opened before the start, handed over by systemd or by the
+//! node before this one, or new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use portcullis_config::{Bind, Config, SocketConfig};
@@ -15,6 +18,12 @@ pub struct Sockets {
     /// By the name that systemd gives them. They stay here: a listener gets a duplicate.
     systemd: BTreeMap<String, Vec<OwnedFd>>,
     ready: Mutex<BTreeMap<Bind, Vec<Opened>>>,
+    /// Those of the node before this one that nobody has prepared yet.
+    handed_over: Mutex<BTreeMap<Bind, Vec<OwnedFd>>>,
+    /// Those of somebody else that were prepared.
+    adopted: Mutex<BTreeSet<Bind>>,
+    /// Whether the files of sockets that were handed over are ours to remove.
+    owns_names: Arc<AtomicBool>,
 }
 
 impl Sockets {
@@ -22,17 +31,75 @@ impl Sockets {
     pub fn new(systemd: BTreeMap<String, Vec<OwnedFd>>) -> Self {
         Self {
             systemd,
-            ready: Mutex::default(),
+            ..Self::default()
         }
     }
 
-    /// Opens the sockets of a bind and keeps them until [`Sockets::take`] asks for them.
+    /// Takes in what the node before this one listens on. What systemd has handed to both is kept once.
+    pub fn receive(&mut self, sockets: Vec<(Bind, OwnedFd)>) {
+        let mut of_systemd: BTreeMap<String, Vec<OwnedFd>> = BTreeMap::new();
+        for (bind, socket) in sockets {
+            match bind {
+                Bind::Systemd(name) => of_systemd.entry(name).or_default().push(socket),
+                bind => {
+                    let mut handed_over = self.handed_over.lock();
+                    handed_over.entry(bind).or_default().push(socket);
+                }
+            }
+        }
+        for (name, sockets) in of_systemd {
+            self.systemd.entry(name).or_insert(sockets);
+        }
+    }
+
+    /// The binds that were prepared with sockets that somebody else had opened. What is left of the node
+    /// before this one is closed.
+    pub fn adopted(&self) -> BTreeSet<Bind> {
+        self.handed_over.lock().clear();
+        self.adopted.lock().clone()
+    }
+
+    /// From now on the files of sockets that were handed over are removed when their listeners end.
+    pub fn own_names(&self) {
+        self.owns_names.store(true, Ordering::Release);
+    }
+
+    /// Duplicates of what systemd has handed over.
+    ///
+    /// # Errors
+    /// There are no more descriptors.
+    pub fn of_systemd(&self) -> io::Result<Vec<(Bind, OwnedFd)>> {
+        let mut duplicates = Vec::new();
+        for (name, sockets) in &self.systemd {
+            for socket in sockets {
+                duplicates.push((Bind::Systemd(name.clone()), socket.try_clone()?));
+            }
+        }
+        Ok(duplicates)
+    }
+
+    /// Opens the sockets of a bind and keeps them until [`Sockets::take`] asks for them. Those that were
+    /// prepared or handed over stay as they are.
     ///
     /// # Errors
     /// What the system says.
     pub fn prepare(&self, bind: &Bind, options: &SocketConfig) -> io::Result<()> {
-        let opened = self.open(bind, options)?;
+        if self.ready.lock().contains_key(bind) {
+            return Ok(());
+        }
+        let handed_over = self.handed_over.lock().remove(bind);
+        let is_of_others = handed_over.is_some() || matches!(bind, Bind::Systemd(_));
+        let opened = match handed_over {
+            Some(sockets) => {
+                let adopt = |socket| Opened::handed_over(socket, bind, options, &self.owns_names);
+                sockets.into_iter().map(adopt).collect::<io::Result<_>>()?
+            }
+            None => self.open(bind, options)?,
+        };
         self.ready.lock().insert(bind.clone(), opened);
+        if is_of_others {
+            self.adopted.lock().insert(bind.clone());
+        }
         Ok(())
     }
 
@@ -67,8 +134,8 @@ impl Sockets {
         match bind {
             Bind::Systemd(name) if self.systemd.contains_key(name) => {
                 let held = self.systemd.get(name).into_iter().flatten();
-                held.map(|socket| Opened::inherited(socket.try_clone()?, options))
-                    .collect()
+                let opened = held.map(|socket| Opened::inherited(socket.try_clone()?, options));
+                opened.collect()
             }
             bind => open(bind, options).map(|opened| vec![opened]),
         }

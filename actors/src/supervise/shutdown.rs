@@ -18,9 +18,29 @@ impl Tree {
     /// since the call is ended without being asked. Returns the names of those that even then did not end: their arbiter is blocked.
     pub async fn shutdown(&self, order: &[ActorPath], deadline: Duration) -> Vec<ActorPath> {
         let end = Instant::now() + deadline;
+        self.end_in_order(order, end).await;
+        self.close(None);
+        self.stop_rest(end).await;
+        self.list(None)
+            .into_iter()
+            .map(|status| status.path)
+            .collect()
+    }
+
+    /// As [`Tree::shutdown`], for these subtrees alone; the others go on.
+    pub async fn end_subtrees(&self, order: &[ActorPath], deadline: Duration) {
+        self.end_in_order(order, Instant::now() + deadline).await;
+    }
+
+    /// Tells everybody at or below `path` to stop and waits for nobody; nothing new starts there.
+    pub fn dismiss(&self, path: &ActorPath) {
+        self.close(Some(path));
+        self.stop(path);
+    }
+
+    async fn end_in_order(&self, order: &[ActorPath], end: Instant) {
         for path in order {
-            self.close(Some(path));
-            self.stop(path);
+            self.dismiss(path);
             if timeout_at(end, self.until(|tree| tree.is_empty_within(path)))
                 .await
                 .is_err()
@@ -28,12 +48,6 @@ impl Tree {
                 self.put_down(path).await;
             }
         }
-        self.close(None);
-        self.stop_rest(end).await;
-        self.list(None)
-            .into_iter()
-            .map(|status| status.path)
-            .collect()
     }
 
     async fn stop_rest(&self, end: Instant) {

@@ -13,7 +13,7 @@ use super::files::{Pair, now};
 use super::plan::{Plan, certificate_name};
 use super::report::{CertificateProblem, CertificateState};
 
-const SECTION: &str = "self-signed";
+pub(super) const SECTION: &str = "self-signed";
 const VALID_YEARS: i32 = 10;
 
 /// The pair in the data directory if it holds for every host and has not expired, or a new one.

@@ -459,11 +459,12 @@ fn a_reload_serves_new_files_and_keeps_the_old_ones_when_one_is_bad() {
     let second = write_pair(directory.path(), "pair", &["example.com"], (2020, 2100));
     let new = der(&second);
     assert_eq!(shown(&certificates, "example.com"), old);
-    certificates.apply(plan.clone()).unwrap();
+    certificates.put_in_force(certificates.prepare_plan(plan.clone()).unwrap());
     assert_eq!(shown(&certificates, "example.com"), new);
     assert_eq!(shown_on(&certificates, "example.com", "example.com"), new);
     std::fs::write(&second.certificate, "rubbish").unwrap();
-    assert_eq!(certificates.apply(plan.clone()).unwrap_err().len(), 1);
+    let refused = certificates.prepare_plan(plan.clone()).err().unwrap();
+    assert_eq!(refused.len(), 1);
     assert_eq!(shown(&certificates, "example.com"), new);
 }
 

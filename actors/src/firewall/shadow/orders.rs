@@ -106,6 +106,7 @@ impl Firewall {
         let (sources, files) = (&shadow.sources, &*self.files);
         let (ruleset, _) = load::compile_host(config, host, sources, files, before.as_deref())?;
         self.published.arm(host, Arc::new(ruleset));
+        self.texts.replace_of(host, sources);
         let armed = Armed {
             scripts: sources.iter().map(|source| source.name.clone()).collect(),
             configured: configured(config, host)?

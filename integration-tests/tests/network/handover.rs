@@ -1,0 +1,155 @@
+//! A restart by handing the listening sockets over to a successor.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use harness::{DEADLINE, HOST, TestNode};
+
+use super::text;
+
+/// 200 connects a second.
+const PACE: Duration = Duration::from_millis(5);
+
+/// Clients that connect one after the other, at a steady pace, and wait for a stream header each.
+struct Flood {
+    stop: mpsc::Sender<()>,
+    answered: Arc<AtomicUsize>,
+    connecting: JoinHandle<usize>,
+    reading: JoinHandle<()>,
+}
+
+impl Flood {
+    fn start(address: SocketAddr) -> Self {
+        let answered = Arc::<AtomicUsize>::default();
+        let (stop, stopped) = mpsc::channel();
+        let (connected, clients) = mpsc::channel::<TcpStream>();
+        let connecting = thread::spawn(move || {
+            let (begin, mut connects) = (Instant::now(), 0_u32);
+            let mut pause = Duration::ZERO;
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let client = TcpStream::connect(address);
+                let mut client =
+                    client.unwrap_or_else(|error| panic!("connect {connects}: {error}"));
+                let header = format!(
+                    "<stream:stream to='{HOST}' version='1.0' xmlns='jabber:client' \
+                     xmlns:stream='http://etherx.jabber.org/streams'>"
+                );
+                client.write_all(header.as_bytes()).unwrap();
+                connected.send(client).unwrap();
+                connects += 1;
+                pause = (PACE * connects).saturating_sub(begin.elapsed());
+            }
+            usize::try_from(connects).unwrap()
+        });
+        let count = Arc::clone(&answered);
+        let reading = thread::spawn(move || {
+            for client in clients {
+                expect_header(client, count.load(Ordering::Acquire));
+                count.fetch_add(1, Ordering::Release);
+            }
+        });
+        Self {
+            stop,
+            answered,
+            connecting,
+            reading,
+        }
+    }
+
+    /// Waits until so many clients more were answered.
+    async fn go_on(&self, more: usize) {
+        let wanted = self.answered.load(Ordering::Acquire) + more;
+        let answering = async {
+            while self.answered.load(Ordering::Acquire) < wanted {
+                assert!(!self.connecting.is_finished() && !self.reading.is_finished());
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, answering)
+            .await
+            .expect("clients that are answered");
+    }
+
+    /// Ends it; every client was let in and answered.
+    fn end(self) {
+        self.stop.send(()).expect("it goes on");
+        let connects = self.connecting.join().expect("no connect is refused");
+        self.reading.join().expect("everybody is answered");
+        assert_eq!(self.answered.load(Ordering::Acquire), connects);
+    }
+}
+
+/// Reads until there is a stream header.
+fn expect_header(mut client: TcpStream, number: usize) {
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
+    let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
+    while !String::from_utf8_lossy(&answer).contains("<stream:stream ") {
+        let read = client.read(&mut buffer);
+        let read = read.unwrap_or_else(|error| panic!("answer {number}: {error}"));
+        assert!(read > 0, "answer {number} ends: {answer:?}");
+        answer.extend_from_slice(&buffer[..read]);
+    }
+}
+
+#[tokio::test]
+async fn n106_a_handover_under_200_connects_a_second_refuses_and_resets_nobody() {
+    let mut node = TestNode::with_users("", &["alice", "bob"]).await;
+    let mut alice = node.online("alice").await;
+    let mut bob = node.online("bob").await;
+    crate::subscription::befriend(&mut alice, &mut bob).await;
+    bob.close().await;
+    alice
+        .send("<message to='bob@localhost' type='chat'><body>kept</body></message>")
+        .await;
+    alice.sync().await;
+    let before = node.pid();
+    let flood = Flood::start(node.address());
+    flood.go_on(200).await;
+    node.take_over(&[]).await;
+    alice.skip_to_stream_error("system-shutdown").await;
+    flood.go_on(400).await;
+    assert_ne!(node.pid(), before);
+    let main = format!("MAINPID={}", node.pid());
+    assert!(node.notified.contains(&main), "{}", node.notified);
+    assert!(!node.notified.contains("STOPPING"), "{}", node.notified);
+    let mut bob = node.online("bob").await;
+    bob.skip_to("<message><body>kept</body></message>").await;
+    let mut alice = node.login("alice").await;
+    let roster = alice
+        .request("get", None, "<query xmlns='jabber:iq:roster'/>")
+        .await;
+    assert!(roster.to_string().contains("bob@localhost"), "{roster}");
+    flood.end();
+}
+
+#[tokio::test]
+async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
+    let mut node = TestNode::with_users("", &["alice"]).await;
+    let mut alice = node.login("alice").await;
+    let flood = Flood::start(node.address());
+    flood.go_on(50).await;
+    let output = node.command(&["upgrade"]).await;
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    let process = said.split_whitespace().find_map(|word| word.parse().ok());
+    node.adopt(process.expect("the number of a process"));
+    alice.skip_to_stream_error("system-shutdown").await;
+    drop(alice);
+    assert!(node.ended().await.success());
+    flood.go_on(50).await;
+    flood.end();
+    node.login("alice").await;
+    // The successor can be told, and be succeeded again.
+    assert!(node.reload().await.status.success());
+    let output = node.command(&["upgrade"]).await;
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    let process = said.split_whitespace().find_map(|word| word.parse().ok());
+    node.adopt(process.expect("the number of a process"));
+    node.login("alice").await;
+}
