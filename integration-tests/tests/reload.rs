@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::timeouts::{SMALL_BUFFERS, long_message};
 
 /// Changes the node's configuration file: `listener.c2s.timeouts.read = "1s"`, one key a line.
-fn rewrite(node: &TestNode, keys: &str) {
+pub(crate) fn rewrite(node: &TestNode, keys: &str) {
     let path = node.directory().join("portcullis.toml");
     let mut config: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
     for line in keys.lines() {
@@ -154,7 +154,7 @@ async fn a_lower_cap_closes_nobody_and_holds_at_once() {
 }
 
 /// The inode of the socket that listens at this address, if one does.
-async fn listening_inode(address: std::net::SocketAddr) -> Option<String> {
+pub(crate) async fn listening_inode(address: std::net::SocketAddr) -> Option<String> {
     let text = listeners_at(address).await;
     let inode = text
         .split_whitespace()

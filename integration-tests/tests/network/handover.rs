@@ -1,5 +1,9 @@
 //! A restart by handing the listening sockets over to a successor.
 
+mod binds;
+mod faults;
+mod relay;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;

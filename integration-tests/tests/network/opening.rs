@@ -1,11 +1,12 @@
 //! Sockets that can not be opened, and those that somebody else has opened.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use harness::{DEADLINE, HOST, TestClient, TestNode};
 use rustix::process::Signal;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::{free, in_own_network, listener, run, text};
@@ -114,7 +115,7 @@ async fn a_listener_that_is_required_keeps_the_node_from_starting() {
 }
 
 /// A node whose standard input is a socket that it finds as the first one from systemd.
-async fn activated(config: &str, names: &str, socket: TcpListener) -> tokio::process::Child {
+pub(super) async fn activated(config: &str, names: &str, socket: TcpListener) -> (PathBuf, Child) {
     let directory = tempfile::tempdir().unwrap().keep();
     let file = directory.join("portcullis.toml");
     let text = format!(
@@ -123,7 +124,7 @@ async fn activated(config: &str, names: &str, socket: TcpListener) -> tokio::pro
     );
     std::fs::write(&file, text).unwrap();
     let input = std::os::fd::OwnedFd::from(socket);
-    Command::new("sh")
+    let child = Command::new("sh")
         .args([
             "-c",
             "exec 3<&0 </dev/null; export LISTEN_PID=$$; exec \"$0\" --config \"$1\" run",
@@ -138,7 +139,8 @@ async fn activated(config: &str, names: &str, socket: TcpListener) -> tokio::pro
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap()
+        .unwrap();
+    (directory, child)
 }
 
 #[tokio::test]
@@ -146,7 +148,7 @@ async fn n107_a_socket_of_systemd_is_served_and_a_missing_one_refused() {
     let config = "[listener.clients]\nprotocol = \"c2s\"\nbind = [\"systemd:c2s\"]\n";
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let mut child = activated(config, "c2s", socket).await;
+    let (_, mut child) = activated(config, "c2s", socket).await;
     // The kernel lets clients in before there is a node.
     TestClient::connect(address).await.open(HOST).await;
     let pid = i32::try_from(child.id().unwrap()).unwrap();
@@ -156,7 +158,7 @@ async fn n107_a_socket_of_systemd_is_served_and_a_missing_one_refused() {
     assert!(status.success(), "{status}");
 
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    let child = activated(config, "other", socket).await;
+    let (_, child) = activated(config, "other", socket).await;
     let output = timeout(DEADLINE, child.wait_with_output())
         .await
         .unwrap()
