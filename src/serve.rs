@@ -15,7 +15,7 @@ use crate::{console, output, signals, telemetry};
 
 /// Exit status when the system refuses something (`EX_OSERR`).
 const EXIT_SYSTEM: u8 = 71;
-/// How long a node that has died may hold its data after a handover.
+/// How long the data may be held by a node that has died, or failed, in a handover.
 const HANDOVER: Duration = Duration::from_secs(10);
 
 /// Runs a node until it is told to stop; the exit status of the process.
@@ -46,6 +46,11 @@ async fn run(start: Start, mut sockets: Sockets) -> ExitCode {
             Err(error) => return fail(&error.to_string(), error.exit_status()),
         };
     }
+    // What another node held a moment ago may be held still.
+    let mut patience = match predecessor {
+        Some(_) => HANDOVER,
+        None => Duration::ZERO,
+    };
     let mut life = Life {
         sources: start.sources,
         successor: start.successor,
@@ -53,10 +58,11 @@ async fn run(start: Start, mut sockets: Sockets) -> ExitCode {
     };
     let mut next = (config, sockets);
     loop {
-        match life.live(next, &mut signals).await {
+        match life.live(next, patience, &mut signals).await {
             End::Stopped(status) => return status,
             End::TakenBack(config, sockets) => next = (*config, sockets),
         }
+        patience = HANDOVER;
     }
 }
 
@@ -69,12 +75,12 @@ struct Life {
 }
 
 impl Life {
-    async fn live(&mut self, (config, sockets): (Config, Sockets), signals: &mut Signals) -> End {
-        let patience = if self.predecessor.is_some() {
-            HANDOVER
-        } else {
-            Duration::ZERO
-        };
+    async fn live(
+        &mut self,
+        (config, sockets): (Config, Sockets),
+        patience: Duration,
+        signals: &mut Signals,
+    ) -> End {
         let (node, orders) = match begin(config, sockets, patience).await {
             Ok(begun) => begun,
             Err(error) => {

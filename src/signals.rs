@@ -132,7 +132,10 @@ async fn hand_over(
     let process = offered.process();
     tracing::info!(process, "handing over");
     let config = Config::clone(&node.core.config());
-    let upgrade = upgrade.filter(|upgrade| upgrade.is(process));
+    let mut upgrade = upgrade;
+    if let Some(other) = upgrade.take_if(|upgrade| !upgrade.is(process)) {
+        other.fail("another successor takes the place").await;
+    }
     let mut verdict = std::pin::pin!(async {
         let lingering = node.release(offered.taken()).await;
         let mut given = offered.release().await;

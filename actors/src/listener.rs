@@ -73,6 +73,8 @@ pub struct ListenerPolicy {
     pub(crate) members: Members,
     /// Refused clients that are being told so.
     refusals: AtomicU32,
+    /// Connections of proxies whose header is awaited.
+    introducing: Places,
     /// Times that a session waited because its client sends too fast.
     pub(crate) throttled: Arc<AtomicU64>,
     /// Connections that were closed because nothing showed what they speak.
@@ -95,6 +97,7 @@ impl ListenerPolicy {
             counters,
             members: Members::default(),
             refusals: AtomicU32::new(0),
+            introducing: Places::default(),
             throttled: Arc::default(),
             undetected: AtomicU64::new(0),
             version: AtomicU32::new(0),
@@ -123,6 +126,11 @@ impl ListenerPolicy {
     /// The settings in force.
     pub fn load(&self) -> arc_swap::Guard<Arc<ListenerConfig>> {
         self.config.load()
+    }
+
+    /// Waits until no proxy is awaited to name its client; to be called when nobody is accepted any more.
+    pub async fn introduced(&self) {
+        self.introducing.room(1).await;
     }
 
     /// Grows with every change of the settings, and may wrap.

@@ -327,6 +327,14 @@ impl TestClient {
         }
     }
 
+    /// Waits for the closing tag; the connection may stay open.
+    pub async fn expect_end_of_stream(&mut self) {
+        match self.event().await {
+            Event::Item(Item::End) => {}
+            other => self.fail(&format!("wanted the closing tag, got {other:?}")),
+        }
+    }
+
     /// Waits for the end of the connection, whatever comes before it.
     pub async fn expect_eof(&mut self) {
         while self.event().await != Event::Eof {}

@@ -12,8 +12,10 @@ mod multiplex;
 mod opening;
 mod options;
 mod pending;
+mod plan;
 mod proxied;
 mod s_client;
+mod stopping;
 mod tls;
 mod traffic;
 

@@ -78,14 +78,10 @@ impl Upgrade {
         match tokio::time::timeout_at(upgrade.end, upgrade.child.wait()).await {
             Ok(Ok(status)) => format!("the successor ended ({status}): what it said is in the log"),
             Ok(Err(error)) => format!("the successor is out of sight: {error}"),
-            Err(_) => {
-                let killed = upgrade.child.start_kill();
-                tracing::debug!(?killed, "the successor is too late");
-                format!(
-                    "the successor did not serve within {} s",
-                    PATIENCE.as_secs()
-                )
-            }
+            Err(_) => format!(
+                "the successor did not serve within {} s",
+                PATIENCE.as_secs()
+            ),
         }
     }
 
@@ -99,8 +95,10 @@ impl Upgrade {
         answer(self.client, Answer::Upgraded { process }).await;
     }
 
-    /// Tells who waits why not.
-    pub(crate) async fn fail(self, reason: &str) {
+    /// Ends the successor, which may hold the data, and tells who waits why.
+    pub(crate) async fn fail(mut self, reason: &str) {
+        let killed = self.child.kill().await;
+        tracing::debug!(?killed, "the successor ends");
         let problems = reason.lines().map(str::to_owned).collect();
         answer(self.client, Answer::Refused { problems }).await;
     }

@@ -26,6 +26,9 @@ const CLOSE: Duration = Duration::from_secs(5);
 /// How long a socket may take to report.
 const REPORT: Duration = Duration::from_secs(1);
 
+/// How long proxies may take to name their clients when the sockets are handed over.
+const INTRODUCE: Duration = Duration::from_secs(1);
+
 /// The listeners of a node.
 pub(crate) struct Listeners {
     policies: BTreeMap<ListenerName, Arc<ListenerPolicy>>,
@@ -219,6 +222,18 @@ impl Listeners {
             }
         }
         Ok(duplicates)
+    }
+
+    /// Waits for proxies to name their clients, which they do in the first bytes, at most [`INTRODUCE`].
+    pub(crate) async fn introduced(&self) {
+        let all = async {
+            for policy in self.policies.values() {
+                policy.introduced().await;
+            }
+        };
+        if tokio::time::timeout(INTRODUCE, all).await.is_err() {
+            tracing::debug!("a proxy does not name its client");
+        }
     }
 
     /// Leaves these sockets to the process that has duplicates of them.

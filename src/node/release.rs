@@ -46,6 +46,7 @@ impl Node {
         tree.end_subtrees(&[ActorPath::root("listeners")], STOP)
             .await;
         // Whom a listener has accepted gets a session, which ends like the others.
+        self.listeners.introduced().await;
         self.core.workers.settle().await;
         tree.dismiss(&ActorPath::root("sessions"));
         until_unbound(&self.core).await;

@@ -218,7 +218,11 @@ impl Accept {
         if standing == Standing::Proxy {
             let (core, policy) = (Arc::clone(&self.core), Arc::clone(&self.policy));
             let shared = Rc::clone(&self.shared);
-            actix_rt::spawn(proxied::introduce(core, policy, shared, accepted));
+            let introducing = self.policy.introducing.take(u32::MAX);
+            actix_rt::spawn(async move {
+                proxied::introduce(core, policy, shared, accepted).await;
+                drop(introducing);
+            });
         } else {
             self.shared.report.lock().accepted += 1;
             service::start(&self.core, &self.policy, accepted);

@@ -28,7 +28,7 @@ struct Seats {
 
 impl Places {
     /// Takes a place unless `limit` are taken.
-    fn take(&self, limit: u32) -> Option<Place> {
+    pub(super) fn take(&self, limit: u32) -> Option<Place> {
         let taken = self
             .0
             .taken
@@ -44,7 +44,7 @@ impl Places {
     }
 
     /// Waits until fewer than `limit` are taken. Somebody else may be faster then.
-    async fn room(&self, limit: u32) {
+    pub(super) async fn room(&self, limit: u32) {
         loop {
             let mut freed = std::pin::pin!(self.0.freed.notified());
             // Before looking: what is given back from now on is heard of.
@@ -59,7 +59,7 @@ impl Places {
 
 /// One place, given back on drop.
 #[derive(Debug)]
-struct Place(Arc<Seats>);
+pub(super) struct Place(Arc<Seats>);
 
 impl Drop for Place {
     fn drop(&mut self) {

@@ -28,7 +28,8 @@ struct Flood {
 }
 
 impl Flood {
-    fn start(address: SocketAddr) -> Self {
+    /// `first` is sent before the stream header.
+    fn start(address: SocketAddr, first: &'static str) -> Self {
         let answered = Arc::<AtomicUsize>::default();
         let (stop, stopped) = mpsc::channel();
         let (connected, clients) = mpsc::channel::<TcpStream>();
@@ -40,7 +41,7 @@ impl Flood {
                 let mut client =
                     client.unwrap_or_else(|error| panic!("connect {connects}: {error}"));
                 let header = format!(
-                    "<stream:stream to='{HOST}' version='1.0' xmlns='jabber:client' \
+                    "{first}<stream:stream to='{HOST}' version='1.0' xmlns='jabber:client' \
                      xmlns:stream='http://etherx.jabber.org/streams'>"
                 );
                 client.write_all(header.as_bytes()).unwrap();
@@ -112,7 +113,7 @@ async fn n106_a_handover_under_200_connects_a_second_refuses_and_resets_nobody()
         .await;
     alice.sync().await;
     let before = node.pid();
-    let flood = Flood::start(node.address());
+    let flood = Flood::start(node.address(), "");
     flood.go_on(200).await;
     node.take_over(&[]).await;
     alice.skip_to_stream_error("system-shutdown").await;
@@ -135,7 +136,7 @@ async fn n106_a_handover_under_200_connects_a_second_refuses_and_resets_nobody()
 async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
     let mut node = TestNode::with_users("", &["alice"]).await;
     let mut alice = node.login("alice").await;
-    let flood = Flood::start(node.address());
+    let flood = Flood::start(node.address(), "");
     flood.go_on(50).await;
     let output = node.command(&["upgrade"]).await;
     let said = text(&output);
@@ -156,4 +157,18 @@ async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
     let process = said.split_whitespace().find_map(|word| word.parse().ok());
     node.adopt(process.expect("the number of a process"));
     node.login("alice").await;
+}
+
+#[tokio::test]
+async fn n106_clients_of_a_proxy_are_not_reset_either() {
+    let toml = "[listener.c2s.proxy_protocol]\nmode = \"require\"\ntrusted = [\"127.0.0.0/8\"]\n";
+    let mut node = TestNode::start(toml).await;
+    let header = "PROXY TCP4 192.0.2.1 192.0.2.2 4711 5222\r\n";
+    let flood = Flood::start(node.address(), header);
+    for _ in 0..3 {
+        flood.go_on(50).await;
+        node.take_over(&[]).await;
+    }
+    flood.go_on(50).await;
+    flood.end();
 }

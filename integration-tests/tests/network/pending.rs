@@ -5,8 +5,6 @@ const PENDING: &[(u16, &str)] = &[
     (84, "stream management"),
     (98, "file transfer relay"),
     (99, "console over TCP"),
-    (105, "handover"),
-    (106, "handover"),
 ];
 
 /// Rows of which only a part can be held yet: what is left out.
