@@ -12,12 +12,14 @@
 //! data directory says which of them may serve: a successor whose node has died serves as soon as
 //! it gets the lock, and a node whose successor fails takes service up again with its own duplicates.
 
+mod change;
 mod channel;
 mod giving;
 mod taking;
 mod upgrade;
 mod wire;
 
+pub(crate) use change::End;
 pub(crate) use giving::Offered;
 pub(crate) use taking::Predecessor;
 pub(crate) use upgrade::{Successor, Upgrade, refuse};

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 pub(crate) use error::StartError;
 pub(crate) use listeners::{Listeners, SocketStep, open_all, steps};
+pub(crate) use release::Lingering;
 
 /// How long the actors of the start may take to come up.
 const START: Duration = Duration::from_secs(30);

@@ -8,9 +8,9 @@ use actors::listener::Sockets;
 use portcullis_config::{Config, Sources};
 
 use crate::cli::Start;
-use crate::handover::{Predecessor, Successor};
+use crate::handover::{End, Predecessor, Successor};
 use crate::node::{Node, StartError, inherited};
-use crate::signals::{End, Signals};
+use crate::signals::Signals;
 use crate::{console, output, signals, telemetry};
 
 /// Exit status when the system refuses something (`EX_OSERR`).

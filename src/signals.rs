@@ -7,12 +7,11 @@ use std::io;
 use std::process::ExitCode;
 
 use actors::admin::{Errand, Orders, Talk};
-use actors::listener::Sockets;
-use portcullis_config::{Config, Sources};
+use portcullis_config::Sources;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::handover::{Offered, Successor, Upgrade, refuse};
+use crate::handover::{End, Offered, Successor, Upgrade, refuse};
 use crate::node::Node;
 use crate::orders;
 use crate::reload::reload;
@@ -52,18 +51,10 @@ impl Signals {
         }
     }
 
-    async fn stop(&mut self) {
+    /// Waits until the node is told to stop.
+    pub(crate) async fn stop(&mut self) {
         while self.next().await != Told::Stop {}
     }
-}
-
-/// How the life of a node ended.
-pub(crate) enum End {
-    /// The process ends with this status.
-    Stopped(ExitCode),
-    /// It has let go of everything for a successor that failed: a node is to be started anew with this
-    /// configuration, which was in force, and its sockets.
-    TakenBack(Box<Config>, Sockets),
 }
 
 /// Serves until the node is told to stop or hands over to a successor.
@@ -101,7 +92,7 @@ pub(crate) async fn serve(
                 }
                 Errand::Talk(Talk::Handover, stream) => tokio::select! {
                     offered = Offered::offer(&node, stream) => match offered {
-                        Ok(offered) => return hand_over(node, offered, signals, upgrade).await,
+                        Ok(offered) => return offered.hand_over(node, signals, upgrade).await,
                         Err(reason) => tracing::error!("no handover, this node goes on: {reason}"),
                     },
                     () = signals.stop() => break,
@@ -117,71 +108,20 @@ pub(crate) async fn serve(
     })
 }
 
-fn stopped_at_once() -> ExitCode {
+/// The status of a node that was told twice to stop.
+pub(crate) fn stopped_at_once() -> ExitCode {
     tracing::warn!("told again to stop: not waiting for anybody");
     ExitCode::FAILURE
-}
-
-/// Lets the successor serve in place of this node; takes service up again if it does not.
-async fn hand_over(
-    node: Node,
-    offered: Offered,
-    signals: &mut Signals,
-    upgrade: Option<Upgrade>,
-) -> End {
-    let process = offered.process();
-    tracing::info!(process, "handing over");
-    let config = Config::clone(&node.core.config());
-    let mut upgrade = upgrade;
-    if let Some(other) = upgrade.take_if(|upgrade| !upgrade.is(process)) {
-        other.fail("another successor takes the place").await;
-    }
-    let mut verdict = std::pin::pin!(async {
-        let lingering = node.release(offered.taken()).await;
-        let mut given = offered.release().await;
-        (given.verdict().await, given, lingering)
-    });
-    let (verdict, given, lingering) = tokio::select! {
-        verdict = &mut verdict => verdict,
-        () = signals.stop() => {
-            tracing::info!("told to stop: not taking service up again");
-            tokio::select! {
-                (_, _, lingering) = verdict => lingering.end().await,
-                () = signals.stop() => return End::Stopped(stopped_at_once()),
-            }
-            return End::Stopped(ExitCode::SUCCESS);
-        }
-    };
-    match verdict {
-        Ok(process) => {
-            tracing::info!(process, "the successor serves");
-            notify(&[NotifyState::MainPid(process)]);
-            given.farewell().await;
-            if let Some(upgrade) = upgrade {
-                upgrade.succeed(process).await;
-            }
-            End::Stopped(tokio::select! {
-                () = lingering.end() => ExitCode::SUCCESS,
-                () = signals.stop() => stopped_at_once(),
-            })
-        }
-        Err(reason) => {
-            tracing::error!("the successor does not serve, taking service up again: {reason}");
-            if let Some(upgrade) = upgrade {
-                upgrade.fail(&reason).await;
-            }
-            actix_rt::spawn(lingering.end());
-            let mut sockets = Sockets::default();
-            sockets.receive(given.take_back());
-            sockets.own_names();
-            End::TakenBack(Box::new(config), sockets)
-        }
-    }
 }
 
 /// Tells the service manager that the node serves.
 pub(crate) fn notify_ready() {
     notify(&[NotifyState::Ready]);
+}
+
+/// Tells the service manager which process serves from now on.
+pub(crate) fn notify_main(process: u32) {
+    notify(&[NotifyState::MainPid(process)]);
 }
 
 /// Tells the service manager that a reload has begun; [`notify_ready`] ends it.

@@ -157,11 +157,7 @@ impl Certificates {
     }
 
     /// What is to follow what is in force; a file that was good must not have become bad.
-    fn follow(
-        &self,
-        plan: Plan,
-        gathered: Gathered,
-    ) -> Result<Snapshot, Vec<CertificateProblem>> {
+    fn follow(&self, plan: Plan, gathered: Gathered) -> Result<Snapshot, Vec<CertificateProblem>> {
         let loaded = Loaded::of(&plan, gathered)?;
         loaded.follows(&self.shared.current.load().loaded)?;
         Ok(Snapshot::new(plan, loaded, &self.shared.templates))
@@ -420,7 +416,8 @@ impl Snapshot {
 fn fingerprints(loaded: &Loaded) -> BTreeMap<String, String> {
     let reports = loaded.reports().into_iter();
     let named = reports.filter(|report| report.section != self_signed::SECTION);
-    let place = |report: &CertificateReport| format!("{}: {}", report.section, report.file.display());
+    let place =
+        |report: &CertificateReport| format!("{}: {}", report.section, report.file.display());
     named
         .map(|report| (place(&report), report.fingerprint))
         .collect()

@@ -66,19 +66,24 @@ impl TestNode {
 
     /// As [`TestNode::start`], with these environment variables.
     pub async fn with_environment(toml: &str, environment: &[(&str, &str)]) -> TestNode {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let surroundings = Surroundings {
-            environment: environment.iter().map(own).collect(),
-            ..Surroundings::default()
-        };
-        TestNode::start_in(toml, surroundings, |_, _| {}).await
+        TestNode::wrapped_with(toml, &[], environment).await
     }
 
     /// As [`TestNode::start`], run by another program, such as `prlimit --nofile=64`.
     pub async fn wrapped(toml: &str, wrapper: &[&str]) -> TestNode {
+        TestNode::wrapped_with(toml, wrapper, &[]).await
+    }
+
+    /// As [`TestNode::wrapped`], with these environment variables.
+    pub async fn wrapped_with(
+        toml: &str,
+        wrapper: &[&str],
+        environment: &[(&str, &str)],
+    ) -> TestNode {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let surroundings = Surroundings {
             wrapper: wrapper.iter().map(ToString::to_string).collect(),
-            ..Surroundings::default()
+            environment: environment.iter().map(own).collect(),
         };
         TestNode::start_in(toml, surroundings, |_, _| {}).await
     }
@@ -318,14 +323,16 @@ impl TestNode {
     }
 
     /// Starts a successor with these arguments more, which takes the node's place; returns when both have said so: the
-    /// successor that it serves, the node by its end.
-    pub async fn take_over(&mut self, arguments: &[&str]) {
+    /// successor that it serves, the node by its end. Whether the node was still there when the successor served.
+    pub async fn take_over(&mut self, arguments: &[&str]) -> bool {
         let arguments = [&["run", "--takeover"], arguments].concat();
         let started = spawn(self.directory.path(), &self.surroundings, &arguments);
         let (successor, notified) = started.await;
+        let lingers = self.child.try_wait().unwrap().is_none();
         let status = self.ended().await;
         assert!(status.success(), "{status}\n{}", self.log());
         (self.child, self.notified) = (successor, notified);
+        lingers
     }
 
     /// Starts a successor with these arguments more and does not wait for it.

@@ -55,7 +55,7 @@ fn free_address() -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn silence_is_measured_anew_for_sessions_that_exist() {
+async fn n103_silence_is_measured_anew_for_sessions_that_exist() {
     let node = TestNode::with_users("", &["alice"]).await;
     let mut alice = node.login("alice").await;
     change(&node, "listener.c2s.timeouts.read = \"1s\"").await;
@@ -73,7 +73,7 @@ async fn silence_is_measured_anew_for_sessions_that_exist() {
 }
 
 #[tokio::test]
-async fn a_client_that_stands_still_meets_the_new_deadline() {
+async fn n103_a_client_that_stands_still_meets_the_new_deadline() {
     let node = TestNode::with_users(SMALL_BUFFERS, &["alice", "bob"]).await;
     let mut alice = node.online("alice").await;
     let mut bob = node.online("bob").await;
@@ -87,7 +87,7 @@ async fn a_client_that_stands_still_meets_the_new_deadline() {
 }
 
 #[tokio::test]
-async fn the_bound_of_a_queue_changes_for_sessions_that_exist() {
+async fn n103_the_bound_of_a_queue_changes_for_sessions_that_exist() {
     let node = TestNode::with_users(SMALL_BUFFERS, &["alice", "bob"]).await;
     let mut alice = node.online("alice").await;
     let mut bob = node.online("bob").await;
@@ -127,7 +127,7 @@ async fn the_bound_of_a_stanza_changes_for_sessions_that_exist() {
 }
 
 #[tokio::test]
-async fn a_lower_cap_closes_nobody_and_holds_at_once() {
+async fn n103_a_lower_cap_closes_nobody_and_holds_at_once() {
     let node = TestNode::start("").await;
     let mut held = Vec::new();
     for _ in 0..3 {

@@ -76,9 +76,9 @@ impl Given {
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) async fn verdict(&mut self) -> Result<u32, String> {
+    pub(crate) async fn verdict(&mut self) -> Result<(), String> {
         match self.0.channel.receive(PATIENCE).await {
-            Ok(FromSuccessor::Serving) => Ok(self.0.process),
+            Ok(FromSuccessor::Serving) => Ok(()),
             Ok(FromSuccessor::Failed { problems }) => Err(problems.join("\n")),
             Ok(FromSuccessor::Take { .. }) => Err("it takes the sockets twice".to_owned()),
             Err(broken) => Err(broken.to_string()),

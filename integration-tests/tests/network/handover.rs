@@ -6,6 +6,7 @@ mod relay;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -132,6 +133,13 @@ async fn n106_a_handover_under_200_connects_a_second_refuses_and_resets_nobody()
     flood.end();
 }
 
+/// Looks after the process of which an upgrade has told.
+fn adopt(node: &mut TestNode, output: &Output) {
+    let said = text(output);
+    let process = said.split_whitespace().find_map(|word| word.parse().ok());
+    node.adopt(process.expect("the number of a process"));
+}
+
 #[tokio::test]
 async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
     let mut node = TestNode::with_users("", &["alice"]).await;
@@ -141,8 +149,7 @@ async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
     let output = node.command(&["upgrade"]).await;
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    let process = said.split_whitespace().find_map(|word| word.parse().ok());
-    node.adopt(process.expect("the number of a process"));
+    adopt(&mut node, &output);
     alice.skip_to_stream_error("system-shutdown").await;
     drop(alice);
     assert!(node.ended().await.success());
@@ -154,8 +161,7 @@ async fn an_upgrade_starts_the_successor_and_says_when_it_serves() {
     let output = node.command(&["upgrade"]).await;
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    let process = said.split_whitespace().find_map(|word| word.parse().ok());
-    node.adopt(process.expect("the number of a process"));
+    adopt(&mut node, &output);
     node.login("alice").await;
 }
 
@@ -171,4 +177,48 @@ async fn n106_clients_of_a_proxy_are_not_reset_either() {
     }
     flood.go_on(50).await;
     flood.end();
+}
+
+/// Who does not answer `system-shutdown` has `timeouts.close` for it, and nobody else waits for that.
+#[tokio::test]
+async fn a_client_that_does_not_answer_keeps_no_one_waiting() {
+    let toml = "[listener.c2s.timeouts]\nclose = \"10s\"\n";
+    let mut node = TestNode::with_users(toml, &["alice", "bob"]).await;
+    let mut alice = node.online("alice").await;
+    let lingers = node.take_over(&[]).await;
+    assert!(lingers, "the successor has waited for alice");
+    alice.skip_to_stream_error("system-shutdown").await;
+    node.login("bob").await;
+}
+
+#[tokio::test]
+async fn the_program_that_is_installed_now_is_started_and_may_fail() {
+    let copy = "cp \"$0\" \"$PROGRAM\" && exec \"$PROGRAM\" \"$@\"";
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("portcullis");
+    let environment = [("PROGRAM", program.to_str().unwrap())];
+    let mut node = TestNode::wrapped_with("", &["sh", "-c", copy], &environment).await;
+    node.add_user("alice").await;
+    let mut alice = node.login("alice").await;
+    let good = directory.path().join("good");
+    std::fs::rename(&program, &good).unwrap();
+    let output = node.command(&["upgrade"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    std::fs::write(&program, "#!/bin/sh\nexit 7\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&program, executable).unwrap();
+    let output = node.command(&["upgrade"]).await;
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(
+        text(&output).contains("exit status: 7"),
+        "{}",
+        text(&output)
+    );
+    alice.sync().await;
+    std::fs::rename(&good, &program).unwrap();
+    let output = node.command(&["upgrade"]).await;
+    assert!(output.status.success(), "{}", text(&output));
+    adopt(&mut node, &output);
+    alice.skip_to_stream_error("system-shutdown").await;
+    node.login("alice").await;
 }

@@ -79,6 +79,7 @@ async fn n101_a_reload_does_what_the_plan_says_socket_by_socket() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("s.pfw");
     std::fs::write(&script, rules).unwrap();
+    Certificates::create(directory.path(), &[HOST.to_owned(), "new".to_owned()]);
     let toml = format!(
         "[firewall]\nscripts = [{script:?}]\n\
          [listener.more]\nprotocol = \"c2s\"\nbind = [\"{kept}\", \"{gone}\"]\n\
@@ -91,11 +92,13 @@ async fn n101_a_reload_does_what_the_plan_says_socket_by_socket() {
     let keys = format!(
         "listener.more.bind = [\"{kept}\", \"{new}\"]\nlistener.again.socket.reuse_port = false\n\
          listener.c2s.max_connections = 77\nlistener.c2s.tls.timeout = \"7s\"\n\
-         host.new.admins = []\ncomponent.bot.secret = \"s\""
+         host.new.admins = []\ncomponent.bot.secret = \"s\"\n\
+         tls.default.certificate = {:?}\ntls.default.key = {:?}",
+        directory.path().join("chain.pem"),
+        directory.path().join("key.pem")
     );
     rewrite(&node, &keys);
     std::fs::write(&script, rules.replace("nobody", "somebody")).unwrap();
-    Certificates::create(node.directory(), &[HOST.to_owned(), "new".to_owned()]);
     let (planned, status) = plan(&node).await;
     assert_eq!(status, Some(2), "{planned}");
     let before = inodes(&planned).await;
@@ -206,6 +209,9 @@ async fn n102_a_reload_that_fails_late_leaves_everything_as_it_was() {
     let path = node.directory().join("portcullis.toml");
     let mut config: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
     config.remove("tls");
+    // Where the handshake comes first, a missing certificate is found early.
+    let listeners = config["listener"].as_table_mut().unwrap();
+    listeners.remove("c2s_tls");
     std::fs::write(&path, config.to_string()).unwrap();
     std::fs::write(&script, rules.replace("old", "new")).unwrap();
     std::fs::create_dir(node.directory().join("data/self-signed.crt")).unwrap();

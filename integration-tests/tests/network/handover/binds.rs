@@ -63,7 +63,7 @@ async fn what_only_one_of_both_has_is_closed_or_opened_and_the_rest_stays() {
         let pid = rustix::process::Pid::from_raw(i32::try_from(continued).unwrap()).unwrap();
         rustix::process::kill_process(pid, Signal::CONT).unwrap();
     };
-    let ((), ()) = tokio::join!(resume, node.take_over(&[]));
+    let ((), _) = tokio::join!(resume, node.take_over(&[]));
     waiting.expect_header().await;
     waiting.skip_to_stream_error("system-shutdown").await;
     assert!(TcpStream::connect(old).await.is_err(), "it is closed");
@@ -103,5 +103,26 @@ async fn sockets_of_systemd_are_handed_on() {
         assert!(status.success(), "{status}");
         TestClient::connect(address).await.open(HOST).await;
         nodes.push(std::mem::replace(&mut node, successor));
+    }
+}
+
+/// They do not fit into one message of the kernel.
+#[tokio::test]
+async fn many_sockets_are_handed_over() {
+    let [.., third, fourth] = std::process::id().to_be_bytes();
+    let at = |port| SocketAddr::from(([127, 255, third, fourth], port));
+    let all: Vec<_> = (6000..6300).map(at).collect();
+    let toml = format!(
+        "[listener.more]\nprotocol = \"c2s\"\nbind = [{}]\n",
+        binds(&all)
+    );
+    let mut node = TestNode::start(&toml).await;
+    let (first, last) = (all[0], all[299]);
+    let before = (listening_inode(first).await, listening_inode(last).await);
+    node.take_over(&[]).await;
+    let after = (listening_inode(first).await, listening_inode(last).await);
+    assert_eq!(before, after);
+    for address in all {
+        TestClient::connect(address).await.open(HOST).await;
     }
 }

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::time::timeout;
 
+use super::Flood;
 use super::relay::{Relay, connect, receive, send};
 use crate::network::text;
 
@@ -121,6 +122,29 @@ async fn a_successor_that_can_not_serve_says_so_and_the_node_goes_on() {
     is_served(&node).await;
     node.take_over(&[]).await;
     alice.skip_to_stream_error("system-shutdown").await;
+}
+
+/// The data can only be opened when the node has let it go, so this is found late.
+#[tokio::test]
+async fn a_successor_that_fails_late_costs_no_connect() {
+    let (mut node, mut alice) = node().await;
+    let flood = Flood::start(node.address(), "");
+    flood.go_on(50).await;
+    let key = format!("storage.path={:?}", node.directory());
+    let mut successor = node.start_successor(&["--set", &key]);
+    let ended = timeout(DEADLINE, successor.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(74), "{}", node.log());
+    alice.skip_to_stream_error("system-shutdown").await;
+    flood.go_on(100).await;
+    flood.end();
+    let log = node.log();
+    assert!(log.contains("taking service up again"), "{log}");
+    is_served(&node).await;
+    // And once more, now with one that serves.
+    let taking = async { while !node.reload().await.status.success() {} };
+    timeout(DEADLINE, taking).await.expect("an admin socket");
+    node.take_over(&[]).await;
+    node.login("alice").await;
 }
 
 /// Whoever says something else than a successor would gets nothing, and the node goes on.
