@@ -86,7 +86,11 @@ fn sockets_are_reopened_for_other_socket_options_only() {
 
 #[test]
 fn every_socket_has_one_fate() {
-    let first = ["listener.a.protocol=c2s", "listener.b.protocol=c2s"];
+    let first = [
+        "listener.clients.bind=[]",
+        "listener.a.protocol=c2s",
+        "listener.b.protocol=c2s",
+    ];
     let with = |more: &[&str]| loaded(&[&first[..], more].concat());
     let old = with(&[
         "listener.a.bind=[\"127.0.0.1:1\", \"127.0.0.1:2\"]",

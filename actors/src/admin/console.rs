@@ -70,24 +70,19 @@ impl Console {
                     Err(problem) => Answer::refused(problem),
                 }
             }
-            // It has a stream of answers: `Console::trace`.
-            Command::FirewallTrace(_) => Answer::refused("traces are a stream"),
-            // They are talks: `Console::pass`.
-            Command::Handover | Command::Upgrade => Answer::refused("the node itself answers that"),
+            // They have more than one answer: `Console::trace`, `Console::pass`.
+            Command::FirewallTrace(_) | Command::Handover | Command::Upgrade => {
+                Answer::refused("this has more than one answer")
+            }
             Command::Plan => self.orders.give(Wish::Plan).await,
             Command::Status => Answer::Status(Box::new(self.status().await)),
             Command::Reload => self.orders.give(Wish::Reload).await,
-            Command::ListenerList => self.listener(ListenerWish::List).await,
-            Command::ListenerAdd { name, settings } => {
-                self.listener(ListenerWish::Add { name, settings }).await
-            }
-            Command::ListenerRemove { name } => self.listener(ListenerWish::Remove(name)).await,
-            Command::ListenerRestart { name } => self.listener(ListenerWish::Restart(name)).await,
-            Command::ListenerDrain { name, within } => {
-                let within = Duration::from_millis(within);
-                self.listener(ListenerWish::Drain { name, within }).await
-            }
-            Command::ListenerResume { name } => self.listener(ListenerWish::Resume(name)).await,
+            Command::ListenerList
+            | Command::ListenerAdd { .. }
+            | Command::ListenerRemove { .. }
+            | Command::ListenerRestart { .. }
+            | Command::ListenerDrain { .. }
+            | Command::ListenerResume { .. } => self.listener(command).await,
         }
     }
 
@@ -118,7 +113,18 @@ impl Console {
         self.orders.pass(talk, stream)
     }
 
-    async fn listener(&self, wish: ListenerWish) -> Answer {
+    async fn listener(&self, command: Command) -> Answer {
+        let wish = match command {
+            Command::ListenerAdd { name, settings } => ListenerWish::Add { name, settings },
+            Command::ListenerRemove { name } => ListenerWish::Remove(name),
+            Command::ListenerRestart { name } => ListenerWish::Restart(name),
+            Command::ListenerDrain { name, within } => ListenerWish::Drain {
+                name,
+                within: Duration::from_millis(within),
+            },
+            Command::ListenerResume { name } => ListenerWish::Resume(name),
+            _ => ListenerWish::List,
+        };
         self.orders.give(Wish::Listener(wish)).await
     }
 
