@@ -23,6 +23,7 @@ pub mod observe;
 pub mod offer;
 pub mod outbound;
 pub mod password;
+mod private_file;
 pub mod register;
 pub mod roles;
 pub mod route;

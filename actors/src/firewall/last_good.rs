@@ -3,14 +3,15 @@
 //! One file for each list: a line of JSON that says what the copy is of, then the body as it came. A copy that was cut off
 //! or altered is as good as none.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rules::definitions::list::http::Validators;
 use serde::{Deserialize, Serialize};
+
+use crate::private_file;
 
 /// Bytes of the line before the body.
 const MAX_HEAD: usize = 16 << 10;
@@ -83,41 +84,14 @@ impl LastGood {
 
     /// Replaces the copy, whole or not at all. Only the node can read it.
     pub(super) fn write(&self, body: &[u8], validators: &Validators) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
-        let temporary = self.path.with_extension("new");
-        let written = self
-            .write_to(&temporary, body, validators)
-            .and_then(|()| fs::rename(&temporary, &self.path))
-            .and_then(|()| File::open(directory)?.sync_all());
-        if written.is_err() {
-            // A full disk is not to hold half a list as well; what can not be removed is overwritten the next time.
-            fs::remove_file(&temporary).ok();
-        }
-        written
-    }
-
-    fn write_to(&self, path: &Path, body: &[u8], validators: &Validators) -> io::Result<()> {
         let head = Head {
             source: self.source.clone(),
             sha256: hex(body),
             etag: validators.etag.clone(),
             last_modified: validators.last_modified.clone(),
         };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
-        let mut head = serde_json::to_vec(&head).map_err(io::Error::other)?;
-        head.push(b'\n');
-        file.write_all(&head)?;
-        file.write_all(body)?;
-        file.sync_all()
+        let head = serde_json::to_vec(&head).map_err(io::Error::other)?;
+        private_file::write(&self.path, &[&head, b"\n", body])
     }
 
     /// Notes that the server has confirmed the copy now.

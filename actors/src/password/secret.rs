@@ -1,11 +1,11 @@
 //! The secret behind the salts of users who do not exist.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::Path;
 
 use xmpp::sasl::ServerSecret;
+
+use crate::private_file;
 
 const FILE: &str = "server-secret";
 
@@ -26,7 +26,7 @@ pub fn load_server_secret(data_directory: &Path) -> io::Result<ServerSecret> {
                 );
                 io::Error::new(io::ErrorKind::InvalidData, text)
             }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data_directory, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
         Err(error) => Err(io::Error::new(
             error.kind(),
             format!("{}: {error}", path.display()),
@@ -34,20 +34,10 @@ pub fn load_server_secret(data_directory: &Path) -> io::Result<ServerSecret> {
     }
 }
 
-fn make(data_directory: &Path, path: &Path) -> io::Result<ServerSecret> {
-    std::fs::create_dir_all(data_directory)?;
+fn make(path: &Path) -> io::Result<ServerSecret> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
+    private_file::write(path, &[&bytes])?;
     Ok(ServerSecret::new(bytes))
 }
 

@@ -1,10 +1,5 @@
 //! The certificate that a node makes for itself when nobody gives it one.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
-
 use portcullis_config::CertificateFiles;
 use rcgen::{CertificateParams, DnType, KeyPair};
 
@@ -12,6 +7,7 @@ use super::contents::Contents;
 use super::files::{Pair, now};
 use super::plan::{Plan, certificate_name};
 use super::report::{CertificateProblem, CertificateState};
+use crate::private_file;
 
 pub(super) const SECTION: &str = "self-signed";
 const VALID_YEARS: i32 = 10;
@@ -36,9 +32,8 @@ pub(super) fn load_or_make(plan: &Plan) -> Result<Pair, CertificateProblem> {
     };
     let (certificate, key) =
         make(plan).map_err(|error| problem(format!("can not be made: {error}")))?;
-    std::fs::create_dir_all(&plan.data_directory)
-        .and_then(|()| write_private(&files.key, &key))
-        .and_then(|()| write_private(&files.certificate, &certificate))
+    private_file::write(&files.key, &[key.as_bytes()])
+        .and_then(|()| private_file::write(&files.certificate, &[certificate.as_bytes()]))
         .map_err(|error| problem(format!("can not be written: {error}")))?;
     tracing::info!(file = %files.certificate.display(), "made a self-signed certificate");
     Pair::load(SECTION.to_owned(), &files, &mut Contents::default())
@@ -77,19 +72,4 @@ fn today() -> (i32, u8, u8) {
         small(date.month()),
         small(date.day()),
     )
-}
-
-/// Writes a file that the node alone can read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file: File = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
 }
