@@ -16,6 +16,7 @@ pub mod groups;
 pub mod handle;
 pub mod host;
 pub mod http;
+mod http_client;
 pub mod listener;
 pub mod marks;
 pub mod metrics;

@@ -6,7 +6,6 @@
 
 mod connection;
 mod fetch;
-mod trust;
 mod unpack;
 
 use std::sync::Arc;

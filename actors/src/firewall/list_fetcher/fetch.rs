@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::connection::{Answer, Body, ask};
-use super::trust::Trust;
+use crate::http_client::{HttpError, Trust};
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -47,18 +47,10 @@ pub(super) enum Fetched {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
-    #[error("no connection within {0:?}")]
-    Connect(Duration),
+    #[error(transparent)]
+    Http(#[from] HttpError),
     #[error("no complete answer within {0:?}")]
     Timeout(Duration),
-    #[error("no connection: {0}")]
-    Connection(String),
-    #[error("can not be asked: {0}")]
-    Address(String),
-    #[error("{}", in_words(.0))]
-    Http(#[from] hyper::Error),
-    #[error("the body is longer than {0} bytes")]
-    Size(usize),
     #[error("the body comes as {0:?}, which was not asked for")]
     Encoding(String),
     #[error("redirected more than {MAX_REDIRECTS} times")]
@@ -67,14 +59,6 @@ pub(super) enum FetchError {
     Downgrade(String),
     #[error("redirected to {0:?}, which is no http address")]
     Redirect(String),
-}
-
-/// hyper says the kind of a failure, and what it wraps the reason.
-fn in_words(error: &hyper::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(reason) => format!("{error}: {reason}"),
-        None => error.to_string(),
-    }
 }
 
 /// Fetches `url`. Bounded in time, redirects included, and in bytes.

@@ -1,4 +1,4 @@
-//! Whom list servers are trusted by.
+//! Whom web servers are trusted by.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio::sync::OnceCell;
 
 use crate::tls::{AnyCertificate, roots};
 
-/// TLS settings for both kinds of list servers, each made when it is first needed.
+/// TLS settings for servers whose certificate matters and for others, each made when it is first needed.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     /// Certificates beside those of the system.
     own: Vec<CertificateDer<'static>>,
     verified: OnceCell<Arc<ClientConfig>>,
@@ -21,7 +21,7 @@ pub(super) struct Trust {
 
 impl Trust {
     /// Reads the operator's own certificates.
-    pub(super) fn new(file: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn new(file: Option<&Path>) -> Result<Self, String> {
         let own = match file {
             Some(path) => read(path).map_err(|reason| format!("{}: {reason}", path.display()))?,
             None => Vec::new(),
@@ -34,7 +34,7 @@ impl Trust {
     }
 
     /// Settings for a connection; the first verified one reads the authorities of the system on a thread of its own.
-    pub(super) async fn settings(&self, is_verified: bool) -> Result<Arc<ClientConfig>, String> {
+    pub(crate) async fn settings(&self, is_verified: bool) -> Result<Arc<ClientConfig>, String> {
         let (cell, own) = match is_verified {
             true => (&self.verified, Some(self.own.clone())),
             false => (&self.unverified, None),
