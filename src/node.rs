@@ -10,6 +10,7 @@ mod release;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::acme::{self, CertificateOrders};
 use actors::arbiters::{Arbiters, Watchdog};
 use actors::bus::BusLink;
 use actors::core::{Core, Parts};
@@ -18,7 +19,7 @@ use actors::listener::Sockets;
 use actors::password::{PasswordWorkers, load_server_secret};
 use actors::router::Router;
 use actors::store::{self, Storage, StoreError};
-use actors::supervise::{ActorPath, Slot, Tree, install_panic_hook};
+use actors::supervise::{ActorPath, Slot, SpawnError, Tree, install_panic_hook};
 use actors::tls::{CertificateWatch, Certificates};
 use portcullis_config::Config;
 use tokio::time::Instant;
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) core: Arc<Core>,
     /// The owner of the routing tables.
     pub(crate) router: Slot<Router>,
+    /// What orders certificates.
+    pub(crate) orders: Slot<CertificateOrders>,
     /// The sockets that are open.
     pub(crate) listeners: Listeners,
     arbiters: Arbiters,
@@ -64,6 +67,10 @@ impl Node {
         let opened = open_store(&config, patience).await?;
         let secret = load_server_secret(&config.node.data_directory).map_err(StartError::Secret)?;
         let certificates = Certificates::load(&config).map_err(StartError::Certificates)?;
+        let problems = acme::check(&config);
+        if !problems.is_empty() {
+            return Err(StartError::Acme(problems));
+        }
         open_all(&config, &sockets)?;
         let tree = Tree::new();
         let arbiters = Arbiters::start(config.node.arbiters).map_err(StartError::Threads)?;
@@ -88,9 +95,11 @@ impl Node {
         }
         let mut listeners = Listeners::new(Arc::new(sockets));
         listeners.serve(&core)?;
+        let orders = start_orders(&core)?;
         Ok(Self {
             core,
             router,
+            orders,
             listeners,
             arbiters,
         })
@@ -101,13 +110,13 @@ impl Node {
         let tree = &self.core.tree;
         let order = [
             "console",
+            "certificates",
             "listeners",
             "sessions",
             "accounts",
             "hosts",
             "components",
             "firewall",
-            "certificates",
             "bus",
             "node",
             "storage",
@@ -148,6 +157,15 @@ async fn start_router(core: &Arc<Core>) -> Result<Slot<Router>, StartError> {
         .await
         .map_err(|_| StartError::NoHosts)?;
     Ok(router)
+}
+
+/// Starts what orders certificates, now that an authority would find who answers.
+fn start_orders(core: &Arc<Core>) -> Result<Slot<CertificateOrders>, SpawnError> {
+    let path = ActorPath::root("certificates").child("acme");
+    let (shared, control) = (Arc::clone(core), actix_rt::Arbiter::current());
+    core.tree.spawn(path, &control, move |_| {
+        CertificateOrders::new(Arc::clone(&shared))
+    })
 }
 
 /// Starts what looks after the threads, the store, the certificates and the link to other nodes.

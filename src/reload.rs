@@ -9,10 +9,11 @@ mod plan;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::acme::{self, OrdersChanged};
 use actors::admin::protocol::{Answer, Plan, Reloaded};
 use actors::core::Core;
 use actors::firewall;
-use actors::offer::ask;
+use actors::offer::{ask, offer};
 use actors::router::{HostsChanged, read_groups};
 use actors::tls::Certificates;
 use portcullis_config::{Config, Diff, Loaded, Sources};
@@ -108,6 +109,7 @@ fn check(node: &Node, sources: &Sources) -> Result<Checked, Vec<String>> {
         Ok(more) => warnings.extend(more),
         Err(more) => problems.extend(lines(&more)),
     }
+    problems.extend(acme::check(&config));
     problems.extend(file_problems(&config));
     if !problems.is_empty() {
         return Err(problems);
@@ -188,6 +190,8 @@ async fn apply(node: &mut Node, config: Config, steps: &[SocketStep]) -> Vec<Str
         ));
     }
     left.extend(node.listeners.change(&core, &new, steps).await);
+    // One that is not there or has not come to earlier messages yet follows what is in force, too.
+    let _follows_later = offer(&node.orders, OrdersChanged);
     left
 }
 

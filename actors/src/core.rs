@@ -11,6 +11,7 @@ use xmpp::sasl::ServerSecret;
 use xmpp::stream::{HostSettings, StreamSettings};
 
 use crate::account::{Account, SharedContact};
+use crate::acme::Acme;
 use crate::arbiters::Workers;
 use crate::firewall::Firewall;
 use crate::http::Sids;
@@ -41,6 +42,8 @@ pub struct Core {
     pub passwords: PasswordWorkers,
     /// What TLS shows.
     pub certificates: Certificates,
+    /// What is ordered of authorities.
+    pub acme: Acme,
     /// Who made accounts lately.
     pub registrations: Registrations,
     /// Sessions whose streams are carried by requests.
@@ -86,6 +89,7 @@ impl Core {
             workers: parts.workers,
             passwords: parts.passwords,
             certificates: parts.certificates,
+            acme: Acme::default(),
             registrations: Registrations::default(),
             bosh: Sids::default(),
             reloads: Reloads::default(),

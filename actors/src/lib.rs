@@ -1,6 +1,7 @@
 //! Every actor of a node, and their supervision.
 
 pub mod account;
+pub mod acme;
 pub mod admin;
 pub mod arbiters;
 pub mod backoff;

@@ -4,6 +4,7 @@
 //! it under [`CONTENT_TYPE`]. Nothing is collected between snapshots. Each family of series is bounded by
 //! [`MAX_SERIES`]; what is left out is itself a number.
 
+mod acme;
 mod certificates;
 mod family;
 mod firewall;
@@ -23,6 +24,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub async fn openmetrics(core: &Core) -> String {
     let mut families = Families::default();
     node::collect(core, &mut families).await;
+    acme::collect(core, &mut families);
     certificates::collect(core, &mut families);
     firewall::collect(core, &mut families);
     families.render()

@@ -21,6 +21,7 @@ mod files;
 mod gathered;
 pub(crate) mod handshake;
 mod loaded;
+pub(crate) mod ordered;
 mod plan;
 mod report;
 pub(crate) mod roots;
@@ -209,7 +210,7 @@ impl Certificates {
     /// # Errors
     /// Every problem with every file; then everything stays as it was. A problem that was there at the last look is
     /// not counted again.
-    fn look(&self) -> Result<bool, Vec<CertificateProblem>> {
+    pub(crate) fn look(&self) -> Result<bool, Vec<CertificateProblem>> {
         let _changing = self.shared.changing.lock();
         let current = self.shared.current.load_full();
         let gathered = Gathered::read(&current.plan);

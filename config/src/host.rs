@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jid::{BareJid, DomainPart};
 use xmpp::role::Role;
 
+use crate::acme;
 use crate::checker::{Checker, Section, found, text};
 use crate::firewall::{self, ScriptSource};
 use crate::schema::{Accepts, Key, Preset, Reload, SectionSpec};
@@ -23,6 +24,8 @@ pub struct HostConfig {
     pub domain: DomainPart,
     /// Shown to clients that name this host; `None`: the listener's.
     pub certificate: Option<CertificateFiles>,
+    /// Whether `[acme]` orders its certificate; then it has no files.
+    pub acme: bool,
     /// In-band registration (XEP-0077).
     pub registration: RegistrationConfig,
     /// Accounts with the role admin on this host, whatever the store says.
@@ -146,7 +149,7 @@ static TLS: SectionSpec = SectionSpec {
     doc: "The certificate for clients that name this host, by SNI or by the `to` of their stream. It goes \
           before the listener's.",
     named: None,
-    keys: &[&tls::CERTIFICATE, &tls::KEY],
+    keys: &[&tls::CERTIFICATE, &tls::KEY, &acme::HOST_KEY],
     tables: &[],
     later: &["password"],
 };
@@ -178,6 +181,8 @@ pub(crate) static SECTION: SectionSpec = SectionSpec {
 
 /// What hosts take from other sections.
 pub(crate) struct Inherited<'a> {
+    /// Whether `[acme]` names an authority.
+    pub(crate) has_acme: bool,
     pub(crate) scripts: &'a [ScriptSource],
     pub(crate) offline_messages: usize,
 }
@@ -255,9 +260,14 @@ fn read_host(
     inherited: &Inherited<'_>,
 ) -> HostConfig {
     let own = read_own(checker, section);
+    let tls = section.child(TLS.name);
+    let certificate = read_pair(checker, &tls);
+    let has_files = [&tls::CERTIFICATE, &tls::KEY];
+    let has_files = has_files.iter().any(|key| tls.find(key).is_some());
     HostConfig {
         domain: domain.clone(),
-        certificate: read_pair(checker, &section.child(TLS.name)),
+        certificate,
+        acme: acme::read_host(checker, &tls, domain, inherited.has_acme, has_files),
         registration: own.registration,
         admins: own.admins,
         permissions: own.permissions,

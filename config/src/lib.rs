@@ -16,6 +16,7 @@
 //! later version is refused by name. The crate opens the files that the configuration names, for
 //! reading, and nothing else; it does not know what a rule or a certificate means.
 
+mod acme;
 mod authentication;
 mod checker;
 mod component;
@@ -48,6 +49,7 @@ use std::collections::BTreeMap;
 
 use jid::DomainPart;
 
+pub use acme::{AcmeChallenge, AcmeConfig};
 pub use authentication::AuthenticationConfig;
 pub use component::{ComponentConfig, WhenConnected};
 pub use diff::{Change, Diff};
@@ -86,6 +88,8 @@ pub struct Config {
     pub network: NetworkConfig,
     /// `[tls]`
     pub tls: TlsConfig,
+    /// `[acme]`; `None` where no authority is to be asked.
+    pub acme: Option<AcmeConfig>,
     /// `[listener.<name>]`
     pub listeners: BTreeMap<ListenerName, ListenerConfig>,
     /// `[host."<domain>"]`; at least one.

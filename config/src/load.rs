@@ -8,8 +8,8 @@ use crate::layers::{Sources, merge};
 use crate::problem::{Place, Problem, Rejected};
 use crate::schema::ROOT;
 use crate::{
-    Config, Protocol, authentication, component, firewall, host, http, limits, listener, logging,
-    names, network, node, storage, tls,
+    Config, Protocol, acme, authentication, component, firewall, host, http, limits, listener,
+    logging, names, network, node, storage, tls,
 };
 
 /// A configuration that can be used, and what its author should know.
@@ -61,6 +61,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
     let network = network::read(checker, root);
     let tls_section = root.child(tls::SECTION.name);
     let tls = tls::read(checker, &tls_section);
+    let acme = acme::read(checker, root);
     let (limits, offline_messages) = limits::read(checker, root);
     let firewall = firewall::read(checker, root);
     let inherited = listener::Inherited {
@@ -69,6 +70,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
     };
     let listeners = listener::read(checker, root, &inherited);
     let inherited = host::Inherited {
+        has_acme: acme::is_written(root),
         scripts: &firewall.scripts,
         offline_messages,
     };
@@ -80,6 +82,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
             "no host is left: write [host.\"example.com\"]",
         );
     }
+    acme::check(checker, root, acme.as_ref(), &hosts, &listeners);
     let components = component::read(checker, root, &hosts);
     let has_listener = listeners
         .values()
@@ -98,6 +101,7 @@ fn read(checker: &mut Checker, root: &Section<'_>) -> Config {
         network: network.config,
         tls,
         http: http::read(checker, root),
+        acme,
         listeners,
         hosts,
         components,

@@ -138,6 +138,7 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::node::SECTION,
         &crate::network::SECTION,
         &crate::tls::SECTION,
+        &crate::acme::SECTION,
         &crate::listener::SECTION,
         &crate::host::DEFAULTS,
         &crate::host::SECTION,
@@ -149,7 +150,5 @@ pub(crate) static ROOT: SectionSpec = SectionSpec {
         &crate::limits::SECTION,
         &crate::logging::SECTION,
     ],
-    later: &[
-        "console", "metrics", "bus", "cluster", "acme", "archive", "rooms",
-    ],
+    later: &["console", "metrics", "bus", "cluster", "archive", "rooms"],
 };

@@ -1,7 +1,7 @@
 //! Configuration, scripts and groups: what keeps the node from starting wherever it is.
 
-use actors::firewall;
 use actors::router::read_groups;
+use actors::{acme, firewall};
 use portcullis_config::{Config, Sources};
 
 use super::finding::{Finding, Subject};
@@ -12,6 +12,7 @@ pub(super) fn examine(sources: &Sources) -> (Option<Config>, Vec<Finding>) {
         Ok(loaded) => {
             let warnings = loaded.warnings.iter();
             let mut findings: Vec<_> = warnings.map(|it| warning(it.to_string())).collect();
+            findings.extend(orders(&loaded.config));
             findings.extend(scripts(&loaded.config));
             findings.extend(groups(&loaded.config));
             (Some(loaded.config), findings)
@@ -26,6 +27,13 @@ fn error(text: String) -> Finding {
 
 fn warning(text: String) -> Finding {
     Finding::warning(Subject::Configuration, text, "")
+}
+
+/// What is needed to order certificates.
+fn orders(config: &Config) -> Vec<Finding> {
+    let problems = acme::check(config).into_iter();
+    let shown = problems.map(|problem| format!("portcullis: config error: {problem}"));
+    shown.map(error).collect()
 }
 
 /// The scripts, compiled as the running node would.

@@ -26,6 +26,9 @@ pub(crate) enum StartError {
     /// Certificates that can not be used.
     #[error("{}", lines(.0))]
     Certificates(Vec<actors::tls::CertificateProblem>),
+    /// Orders of certificates that can not be placed as configured.
+    #[error("{}", lines(.0))]
+    Acme(Vec<String>),
     /// Scripts that can not be used.
     #[error("{}", lines(.0))]
     Rules(Vec<actors::firewall::ScriptProblem>),
@@ -59,7 +62,7 @@ impl StartError {
     /// runs already, 71 for what the system refuses.
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Certificates(_) | Self::Rules(_) | Self::Sockets(_) => 78,
+            Self::Certificates(_) | Self::Acme(_) | Self::Rules(_) | Self::Sockets(_) => 78,
             Self::Store(StoreError::InUse { .. }) => 75,
             Self::File { .. } | Self::Secret(_) | Self::Store(_) => 74,
             Self::Threads(_) | Self::Actor(_) | Self::NoHosts | Self::NoListener(_) => 71,

@@ -41,7 +41,8 @@ impl Node {
     /// have to write is left to the answer.
     pub(crate) async fn release(mut self, taken: &BTreeSet<Bind>) -> Lingering {
         let tree = self.core.tree.clone();
-        tree.end_subtrees(&[ActorPath::root("console")], STOP).await;
+        let first = ["console", "certificates"].map(ActorPath::root);
+        tree.end_subtrees(&first, STOP).await;
         self.listeners.leave(taken).await;
         tree.end_subtrees(&[ActorPath::root("listeners")], STOP)
             .await;

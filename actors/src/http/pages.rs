@@ -10,6 +10,9 @@ use crate::core::Core;
 use crate::metrics;
 use crate::tls::{CertificateState, day};
 
+/// Where an authority looks for the proof that a host is ours (RFC 8555 §8.3); its token follows.
+pub(super) const PROOF_PATH: &str = "/.well-known/acme-challenge/";
+
 /// How long the store may take.
 const STORE: Duration = Duration::from_secs(2);
 
@@ -30,6 +33,15 @@ pub(super) async fn ready(core: &Core) -> Reply {
 pub(super) async fn metrics(core: &Core) -> Reply {
     let text = metrics::openmetrics(core).await;
     reply::typed(StatusCode::OK, metrics::CONTENT_TYPE, text)
+}
+
+/// The proof that an authority looks for, while a certificate is ordered.
+pub(super) fn proof(core: &Core, path: &str) -> Reply {
+    let token = path.strip_prefix(PROOF_PATH).unwrap_or_default();
+    match core.acme.http_answer(token) {
+        Some(proof) => reply::typed(StatusCode::OK, "application/octet-stream", proof),
+        None => reply::text(StatusCode::NOT_FOUND, "nothing is proved here now\n"),
+    }
 }
 
 /// What each listener shows in its handshakes, and until when that holds.

@@ -55,6 +55,7 @@ async fn route(visit: &Rc<Visit>, client: Client, request: Request<Incoming>) ->
         "/certificates" => Page::Certificates,
         host_meta::XML_PATH => Page::HostMeta,
         host_meta::JSON_PATH => Page::HostMetaJson,
+        path if path.starts_with(pages::PROOF_PATH) => Page::Proof,
         _ => return reply::text(StatusCode::NOT_FOUND, "there is nothing here\n"),
     };
     match *request.method() {
@@ -74,6 +75,7 @@ async fn route(visit: &Rc<Visit>, client: Client, request: Request<Incoming>) ->
         Page::Ready => pages::ready(&visit.core).await,
         Page::Metrics => pages::metrics(&visit.core).await,
         Page::Certificates => pages::certificates(&visit.core),
+        Page::Proof => pages::proof(&visit.core, request.uri().path()),
         Page::HostMeta => host_meta::xml(&config, client, request.headers()),
         Page::HostMetaJson => host_meta::json(&config, client, request.headers()),
     }
@@ -86,6 +88,7 @@ enum Page {
     Ready,
     Metrics,
     Certificates,
+    Proof,
     HostMeta,
     HostMetaJson,
 }

@@ -18,6 +18,7 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use super::chain::Chain;
 use super::contents::Contents;
 use super::directory::Rank;
+use super::ordered::Validity;
 use super::plan::{Offer, certificate_name};
 use super::report::{CertificateProblem, CertificateReport, CertificateState};
 
@@ -132,6 +133,13 @@ impl Pair {
     /// Whether it is named or found here, and this is one of its two files.
     pub(super) fn is_of(&self, section: &str, file: &Path) -> bool {
         self.section == section && (self.file == file || self.key_file == file)
+    }
+
+    pub(super) fn validity(&self) -> Validity {
+        Validity {
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
     }
 
     pub(super) fn state(&self) -> CertificateState {

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::Acme;
 use crate::core::Core;
 use crate::listener::ListenerPolicy;
 
@@ -41,13 +42,28 @@ pub(crate) async fn serve(
         let config = policy.load();
         (config.name.clone(), config.tls.timeout)
     };
-    let shaken = accept(stream, core.handshake_turns(), |hello| {
-        let certificates = &core.certificates;
-        certificates.settings(listener.as_str(), host, local, hello)
-    });
+    let shaken = async {
+        let shaken = accept(stream, core.handshake_turns(), |hello| {
+            let proof = core.acme.tls_answer(hello).filter(|_| host.is_none());
+            proof.or_else(|| {
+                let certificates = &core.certificates;
+                certificates.settings(listener.as_str(), host, local, hello)
+            })
+        });
+        end_proof(shaken.await?).await
+    };
     let shaken = tokio::time::timeout(limit, shaken).await;
     let stream = shaken.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     Ok(Box::new(stream))
+}
+
+/// Ends the connection of an authority that has looked for a proof: nothing is said on it (RFC 8737 §3).
+async fn end_proof(mut stream: TlsStream<TcpStream>) -> io::Result<TlsStream<TcpStream>> {
+    if !Acme::was_proof(stream.get_ref().1) {
+        return Ok(stream);
+    }
+    stream.shutdown().await?;
+    Err(io::Error::other("an authority has looked for its proof"))
 }
 
 /// Does the handshake on `stream` with the settings that `choose` picks for what the client says.

@@ -150,7 +150,8 @@ impl Loaded {
                 || !listener.by_port.is_empty()
                 || hosts.any(|host| host.own.is_some())
         };
-        let direct = plan.listeners.iter().filter(|listener| listener.is_direct);
+        let is_refused = |listener: &&ListenerPlan| listener.is_direct && !plan.is_ordering;
+        let direct = plan.listeners.iter().filter(is_refused);
         let bare = direct.filter(|plan| {
             let listener = self.listeners.get(&plan.name);
             listener.is_some_and(|listener| !has_any(listener))

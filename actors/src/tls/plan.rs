@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use portcullis_config::{CertificateFiles, CipherSuite, Config, Group, ListenerConfig};
 
+use super::ordered;
+
 /// Which certificates are needed where.
 #[derive(Clone)]
 pub(super) struct Plan {
@@ -20,6 +22,8 @@ pub(super) struct Plan {
     /// Every listener with TLS.
     pub(super) listeners: Vec<ListenerPlan>,
     pub(super) may_make_self_signed: bool,
+    /// A certificate is ordered for some host; until it comes, the self-signed one is for everybody.
+    pub(super) is_ordering: bool,
 }
 
 /// A listener with TLS.
@@ -64,7 +68,8 @@ impl Plan {
             hosts: hosts
                 .map(|(domain, host)| (domain.to_string(), host.certificate.clone()))
                 .collect(),
-            directories: vec![(tls.directory.clone(), tls.is_directory_written)],
+            directories: directories(config),
+            is_ordering: is_ordering(config),
             default: tls.default.clone(),
             listeners: listeners.map(ListenerPlan::of).collect(),
             may_make_self_signed: true,
@@ -121,8 +126,22 @@ impl Offer {
     }
 }
 
+/// Where pairs are looked for: those that were ordered come before those that lie about.
+fn directories(config: &Config) -> Vec<(PathBuf, bool)> {
+    let tls = &config.tls;
+    let ordered = ordered::directory(&ordered::root(&config.node.data_directory));
+    let ordered = is_ordering(config).then_some((ordered, false));
+    let written = (tls.directory.clone(), tls.is_directory_written);
+    ordered.into_iter().chain([written]).collect()
+}
+
+/// Whether a certificate is ordered for some host.
+fn is_ordering(config: &Config) -> bool {
+    config.acme.is_some() && config.hosts.values().any(|host| host.acme)
+}
+
 /// A host as certificates and SNI name it: in the ASCII form of RFC 5891, or as an address without brackets.
-pub(super) fn certificate_name(host: &str) -> String {
+pub(crate) fn certificate_name(host: &str) -> String {
     let address = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'));

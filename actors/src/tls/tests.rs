@@ -47,6 +47,7 @@ fn plan(directory: &Path) -> Plan {
         default: None,
         listeners: vec![listener()],
         may_make_self_signed: true,
+        is_ordering: false,
     }
 }
 
