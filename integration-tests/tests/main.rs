@@ -1,5 +1,6 @@
 //! One binary for all black-box tests; a module per feature.
 
+mod acme;
 mod blocking;
 mod clients;
 mod closing;

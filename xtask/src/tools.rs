@@ -12,6 +12,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("go-sendxmpp", "go-sendxmpp"),
     ("profanity", "profanity"),
     ("tmux", "tmux"),
+    ("pebble", "pebble"),
     ("g++", "g++"),
     ("cc", "gcc"),
     ("openssl", "openssl"),
