@@ -9,6 +9,7 @@ use super::sections::{Options, Sections};
 use super::value::{Node, Place, quote};
 
 mod hosts;
+mod http;
 mod modules;
 mod network;
 mod tls;

@@ -9,7 +9,7 @@ use super::report::Report;
 use super::value::{Node, Table, Value, as_list, quote};
 
 /// The protocols that listeners speak in this version.
-const SPOKEN: [&str; 2] = ["c2s", "component"];
+const SPOKEN: [&str; 3] = ["c2s", "component", "http"];
 
 /// Their field, and our table and key.
 const FIELDS: [(&str, &str, &str); 17] = [

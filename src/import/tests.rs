@@ -63,6 +63,11 @@ fn a_large_configuration_of_prosody() {
 }
 
 #[test]
+fn what_prosody_serves_over_http() {
+    assert_golden("web.cfg.lua");
+}
+
+#[test]
 fn ports_that_prosody_multiplexes() {
     assert_golden("shared.cfg.lua");
     let text = "ports = { 443 }\nVirtualHost \"a.example\"\n";

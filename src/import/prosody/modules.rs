@@ -7,7 +7,7 @@ use crate::import::sections::Options;
 use crate::import::value::Place;
 
 /// Modules whose service is always there.
-const BUILT_IN: [&str; 24] = [
+const BUILT_IN: [&str; 28] = [
     "disco",
     "roster",
     "saslauth",
@@ -32,10 +32,14 @@ const BUILT_IN: [&str; 24] = [
     "server_contact_info",
     "net_multiplex",
     "posix",
+    "bosh",
+    "websocket",
+    "http",
+    "http_openmetrics",
 ];
 
 /// Modules whose work is done in another way.
-const ELSEWHERE: [(&str, &str); 8] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     (
         "admin_shell",
         "`portcullis` has the commands, over the admin socket",
@@ -51,10 +55,6 @@ const ELSEWHERE: [(&str, &str); 8] = [
     (
         "register_limits",
         "host_defaults.registration.rate is always in force",
-    ),
-    (
-        "http_openmetrics",
-        "`portcullis metrics` prints the node as OpenMetrics text",
     ),
     (
         "block_registrations",
@@ -105,8 +105,18 @@ impl Modules {
         }
         for (name, place) in &modules.disabled {
             let is_kept = BUILT_IN.contains(&name.as_str())
-                && !["c2s", "offline", "register", "groups", "limits", "firewall"]
-                    .contains(&name.as_str());
+                && ![
+                    "c2s",
+                    "offline",
+                    "register",
+                    "groups",
+                    "limits",
+                    "firewall",
+                    "bosh",
+                    "websocket",
+                    "http_openmetrics",
+                ]
+                .contains(&name.as_str());
             if is_kept {
                 report.note(
                     place,

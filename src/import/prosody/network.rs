@@ -2,7 +2,7 @@
 
 use super::Translator;
 use crate::import::sections::{Kind, Section};
-use crate::import::value::{Node, Value, as_list};
+use crate::import::value::{Node, Value, as_list, quote};
 
 /// A service of Prosody and the listener that it becomes.
 struct Service {
@@ -50,6 +50,7 @@ impl Translator<'_> {
             self.copy(node.as_ref(), &["network"], name);
         }
         let mut listeners = self.listeners(sections);
+        listeners.extend(self.http());
         self.multiplexers(&mut listeners);
         self.client_options(&listeners);
         self.settings(&listeners);
@@ -128,10 +129,16 @@ impl Translator<'_> {
             ("shared", self.take("ports"), None),
             ("shared_tls", self.take("ssl_ports"), interfaces),
         ];
-        let protocols = match listeners.contains(&"components") {
-            true => "[\"c2s\", \"component\"]",
-            false => "[\"c2s\"]",
-        };
+        let has = |name| listeners.contains(&name);
+        let has_http = has("web") || has("web_tls");
+        let protocols = [
+            ("c2s", true),
+            ("component", has("components")),
+            ("http", has_http),
+        ];
+        let protocols = protocols.iter().filter(|(_, is_there)| *is_there);
+        let protocols: Vec<_> = protocols.map(|(name, _)| quote(name)).collect();
+        let protocols = format!("[{}]", protocols.join(", "));
         for (listener, ports, interfaces) in ports {
             let Some(ports) = ports.filter(|ports| !ports.items().is_empty()) else {
                 continue;
@@ -156,11 +163,11 @@ impl Translator<'_> {
                 self.document.set(&table, "implicit", "true", place);
             }
             let table = ["listener", listener, "multiplex"];
-            self.document.set(&table, "protocols", protocols, place);
+            self.document.set(&table, "protocols", protocols.as_str(), place);
             // In Prosody the ports of the services stay open besides.
             self.document.set(&table, "exclusive", "false", place);
             self.copy(buffer.as_ref(), &table, "max_peek");
-            let reason = "the other services of Prosody are to be added to multiplex.protocols: \"http\" is one";
+            let reason = "servers are closed on it: this version speaks to no other servers";
             self.report
                 .note(place, format!("listener.{listener}: {reason}"));
             listeners.push(listener);
@@ -335,7 +342,7 @@ impl Translator<'_> {
 }
 
 /// Ports as numbers, also where they are written as texts.
-fn port_list(node: &Node) -> String {
+pub(super) fn port_list(node: &Node) -> String {
     let port = |node: &&Node| {
         node.integer()
             .map(|port| port.to_string())

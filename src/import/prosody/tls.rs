@@ -49,6 +49,7 @@ impl Translator<'_> {
             ("c2s_ssl", "clients"),
             ("c2s_direct_tls_ssl", "clients_tls"),
             ("legacy_ssl_ssl", "clients_legacy_tls"),
+            ("https_ssl", "web_tls"),
         ] {
             let is_there = listeners.contains(&listener);
             if let Some(ssl) = is_there.then(|| self.take(option)).flatten() {

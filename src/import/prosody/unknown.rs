@@ -5,7 +5,7 @@ use crate::import::sections::Options;
 use crate::import::value::Value;
 
 /// The begin of a name and what to do; the first that fits counts.
-const ADVICE: [(&str, &str); 29] = [
+const ADVICE: [(&str, &str); 28] = [
     (
         "s2s_",
         "this version speaks to no other servers: leave it out",
@@ -13,28 +13,27 @@ const ADVICE: [(&str, &str); 29] = [
     ("proxy65_", "there is no file transfer proxy: leave it out"),
     (
         "http_",
-        "nothing is served over HTTP: keep it at the other server",
+        "files and other pages are not served over HTTP: keep them at the other server",
     ),
     (
         "https_",
-        "nothing is served over HTTP: keep it at the other server",
-    ),
-    (
-        "trusted_proxies",
-        "nothing is served over HTTP: leave it out",
+        "it takes https_ports, or a certificate of its own: leave it out",
     ),
     (
         "bosh_",
         "[http.bosh] has the bounds of BOSH: wait_max, hold_max, inactivity, pause_max",
     ),
-    ("cross_domain_", "nothing is served over HTTP: leave it out"),
+    (
+        "cross_domain_",
+        "http.cors_origins says which web pages may use the streams",
+    ),
     (
         "consider_",
-        "TLS in front of the node is not known: let it do the TLS itself",
+        "a proxy with the TLS in front is believed by X-Forwarded-Proto: put it into http.trusted_proxies",
     ),
     (
         "websocket_",
-        "WebSockets are not served: let clients use TCP",
+        "messages are bounded by limits.stanza of the listener: leave it out",
     ),
     (
         "console_",
