@@ -2,8 +2,8 @@
 //!
 //! [`Certificates`] is a handle: what it serves is an immutable snapshot that is replaced as a whole, so that every way
 //! of choosing a certificate changes in the same moment. Handshakes under way and established sessions keep what they
-//! began with. A change that meets one bad file changes nothing. Who changes it: [`Certificates::reload`], with the
-//! rest of the configuration, and [`Certificates::look`], when files are no longer what they were.
+//! began with. A change that meets one bad file changes nothing. Who changes it: [`Certificates::prepare`], with the
+//! rest of the configuration, and the actor `certificates`, when files are no longer what they were.
 //!
 //! - `plan`: what of the configuration concerns certificates;
 //! - `gathered`, `contents`, `directory`: the files of it, read once, and which of those of a directory are pairs;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::{free, free_on, in_own_network, listener, refused};
+use super::{free, free_on, in_own_network, listener, refused, until};
 
 /// A stream header is answered there.
 async fn answers(address: SocketAddr) {
@@ -120,6 +120,36 @@ async fn n008_clients_have_their_port_on_every_address() {
         answers(v4(5222)).await;
         answers((Ipv4Addr::new(127, 0, 0, 7), 5222).into()).await;
         answers(v6(5222)).await;
+    }
+}
+
+#[tokio::test]
+async fn n008_n009_http_is_private_and_with_tls_public() {
+    let name = "network::binding::n008_n009_http_is_private_and_with_tls_public";
+    if in_own_network(name).await {
+        super::ip("addr add 192.0.2.9/32 dev lo");
+        let node = TestNode::start(ELSEWHERE).await;
+        let added = [
+            &["listener", "add", "web", "protocol=http"][..],
+            &[
+                "listener",
+                "add",
+                "web_tls",
+                "protocol=http",
+                "tls.implicit=true",
+            ],
+        ];
+        for command in added {
+            assert!(node.command(command).await.status.success(), "{command:?}");
+        }
+        for name in ["web", "web_tls"] {
+            until(&node, name, |listener| listener["state"] == "serving").await;
+        }
+        let outside = |port: u16| SocketAddr::from(([192, 0, 2, 9], port));
+        for open in [v4(5280), v6(5280), v4(5281), v6(5281), outside(5281)] {
+            assert!(TcpStream::connect(open).await.is_ok(), "{open} is closed");
+        }
+        is_closed(outside(5280)).await;
     }
 }
 

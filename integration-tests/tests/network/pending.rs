@@ -11,9 +11,9 @@ const PENDING: &[(u16, &str)] = &[
 const PARTLY: &[(u16, &str)] = &[
     (
         8,
-        "servers, HTTP and the file transfer relay have ports that nothing serves yet",
+        "servers and the file transfer relay have ports that nothing serves yet",
     ),
-    (9, "console and HTTP; components are tested"),
+    (9, "console; components and HTTP are tested"),
     (11, "console; components are tested"),
     (15, "a console session; clients are tested"),
     (43, "console over TCP; the admin socket is tested"),

@@ -163,7 +163,8 @@ impl Translator<'_> {
                 self.document.set(&table, "implicit", "true", place);
             }
             let table = ["listener", listener, "multiplex"];
-            self.document.set(&table, "protocols", protocols.as_str(), place);
+            self.document
+                .set(&table, "protocols", protocols.as_str(), place);
             // In Prosody the ports of the services stay open besides.
             self.document.set(&table, "exclusive", "false", place);
             self.copy(buffer.as_ref(), &table, "max_peek");
