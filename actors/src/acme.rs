@@ -180,10 +180,16 @@ impl CertificateOrders {
             if is_new {
                 serve(&core, &host).await;
             }
+            terms
         };
-        context.spawn(wrap_future::<_, Self>(ordering).map(|(), actor, context| {
+        let ordering = wrap_future::<_, Self>(ordering);
+        context.spawn(ordering.map(|terms, actor, context| {
             actor.ordering = None;
-            actor.proceed(context);
+            match actor.follows(&terms) {
+                true => actor.proceed(context),
+                // What came into force meanwhile is looked at from what is at hand now.
+                false => actor.follow(context),
+            }
         }));
     }
 }

@@ -133,7 +133,7 @@ impl Acme {
         };
         match outcome {
             Ok(kept) => {
-                state.succeeded(kept, &terms.config, entropy());
+                state.succeeded(kept, &terms.config, SystemTime::now(), entropy());
                 let next = state.due;
                 tracing::info!(host, %next, "certificate issued");
             }

@@ -63,20 +63,38 @@ impl HostState {
         }
     }
 
-    /// Notes a new certificate.
-    pub(super) fn succeeded(&mut self, kept: KeptCertificate, config: &AcmeConfig, random: u32) {
+    /// Notes a new certificate. One that is to be renewed already, as by a clock that is wrong, is waited
+    /// with as with a failure: the authority is not asked without a pause.
+    pub(super) fn succeeded(
+        &mut self,
+        kept: KeptCertificate,
+        config: &AcmeConfig,
+        now: SystemTime,
+        random: u32,
+    ) {
         self.due = due(Some(&kept), config, random);
+        if Timestamp::try_from(now).is_ok_and(|now| self.due <= now) {
+            self.wait(now, random);
+        } else {
+            self.backoff.reset();
+        }
         self.kept = Some(kept);
         self.failures = 0;
         self.issued += 1;
         self.last_error = None;
-        self.backoff.reset();
+    }
+
+    /// Puts the next order off, longer each time.
+    fn wait(&mut self, now: SystemTime, random: u32) -> SystemTime {
+        let wait = self.backoff.delay(random);
+        let later = now.checked_add(wait).unwrap_or(now);
+        self.due = Timestamp::try_from(later).unwrap_or(Timestamp::MAX);
+        later
     }
 
     /// Notes a failure.
     pub(super) fn failed(&mut self, failure: Failure, now: SystemTime, random: u32) {
-        let wait = self.backoff.delay(random);
-        let later = now.checked_add(wait).unwrap_or(now);
+        let later = self.wait(now, random);
         let later = failure.retry_after.map_or(later, |after| after.max(later));
         self.due = Timestamp::try_from(later).unwrap_or(Timestamp::MAX);
         self.failures += 1;
@@ -193,9 +211,23 @@ mod tests {
         let later = now + Duration::from_secs(10 * 60 * 60);
         host.failed(failure(Some(later)), now, 0);
         assert_eq!(host.due.as_second(), 1_000_000 + 10 * 60 * 60);
-        host.succeeded(kept("https://a.example/dir"), &config(None), 0);
+        host.succeeded(kept("https://a.example/dir"), &config(None), now, 0);
         assert_eq!((host.failures, host.last_error.as_deref()), (0, None));
         host.failed(failure(Some(now)), now, u32::MAX);
         assert_eq!(host.due.as_second(), 1_000_000 + 300, "begins anew");
+    }
+
+    /// By a clock that is years ahead, or an authority whose certificates end at once.
+    #[test]
+    fn a_certificate_that_is_due_at_once_is_not_ordered_without_a_pause() {
+        let now = u64::try_from(2000 * DAY).unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now);
+        let mut host = HostState::new(Ok(None), &config(None), 0);
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            host.succeeded(kept("https://a.example/dir"), &config(None), now, u32::MAX);
+            waits.push((host.due.as_second() - 2000 * DAY) / 60);
+        }
+        assert_eq!(waits, [5, 10, 20, 40]);
     }
 }

@@ -50,10 +50,6 @@ pub(super) async fn answer(visit: &Rc<Visit>, client: Client, request: Request<I
     let headers = request.headers().clone();
     let mut reply = match *request.method() {
         Method::OPTIONS => return reply::preflight(&headers, origins, METHODS),
-        Method::POST if !config.http.bosh.enabled => {
-            let text = "http.bosh.enabled is false on this node\n";
-            return reply::text(StatusCode::NOT_FOUND, text);
-        }
         Method::POST if !reply::is_allowed(&headers, origins) => {
             return reply::text(StatusCode::FORBIDDEN, "pages of this origin may not\n");
         }
@@ -85,6 +81,11 @@ async fn serve(
     };
     let (carrier, answer) = oneshot::channel();
     match body {
+        // Sessions that there are go on.
+        Body::Create(..) if !config.enabled => {
+            let text = "http.bosh.enabled is false on this node\n";
+            return reply::text(StatusCode::NOT_FOUND, text);
+        }
         Body::Create(wish, request) => {
             let beginning = Beginning {
                 wish,

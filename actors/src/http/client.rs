@@ -33,9 +33,10 @@ impl Client {
             return own;
         }
         let named = forwarded_for(headers, config);
-        let protocol = headers.get("x-forwarded-proto");
-        let says_https =
-            protocol.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"));
+        // What stands before the last is the client's own word.
+        let protocol = headers.get_all("x-forwarded-proto").iter().next_back();
+        let protocol = protocol.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        let says_https = protocol.is_some_and(|one| one.trim().eq_ignore_ascii_case("https"));
         Self {
             address: named.map_or(peer, |address| SocketAddr::new(address, 0)),
             is_named: named.is_some(),
@@ -113,6 +114,15 @@ mod tests {
         let named = client("127.0.0.1", &headers);
         assert_eq!(named.address.ip(), "203.0.113.5".parse::<IpAddr>().unwrap());
         assert!(named.is_encrypted && named.is_named);
+    }
+
+    #[test]
+    fn the_last_word_on_encryption_is_the_proxys() {
+        let says = |value: &'static str| ("x-forwarded-proto", value);
+        let is_encrypted = |headers: &[_]| client("127.0.0.1", headers).is_encrypted;
+        assert!(!is_encrypted(&[says("https"), says("http")]));
+        assert!(!is_encrypted(&[says("https, http")]));
+        assert!(is_encrypted(&[says("http"), says("http, https")]));
     }
 
     #[test]

@@ -132,8 +132,10 @@ async fn take_in(
             _ if is_over => {}
             Ok(()) => to_session.write_all(&bytes).await?,
             Err(error) => {
-                // A session that takes nothing is one that ends.
-                let _ending = offer(session, EndSession(error));
+                // A session that is too busy to be told sees the end of its stream.
+                if offer(session, EndSession(error)).is_err() {
+                    break;
+                }
                 is_over = true;
             }
         }

@@ -309,14 +309,18 @@ impl Counters {
         address: IpAddr,
         capacity: Capacity,
     ) -> Result<(), AtCapacity> {
-        if let Some(limit) = capacity.peer {
-            let place = self.peers.take(address, limit).ok_or(AtCapacity::Peer)?;
-            permits.peer = Some(Box::new(place));
-        }
+        let place = match capacity.peer {
+            Some(limit) => Some(self.peers.take(address, limit).ok_or(AtCapacity::Peer)?),
+            None => None,
+        };
         if let Some(rate) = capacity.peer_rate
             && !self.arrivals.admit(address, rate, Instant::now())
         {
             return Err(AtCapacity::PeerRate);
+        }
+        // Only now: a refusal leaves the connection with what it had.
+        if let Some(place) = place {
+            permits.peer = Some(Box::new(place));
         }
         Ok(())
     }
